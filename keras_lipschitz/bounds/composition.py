@@ -1,0 +1,131 @@
+"""How the Lipschitz constants of layers compose to that of a network."""
+
+from keras_lipschitz.bounds.graph import trace
+from keras_lipschitz.bounds.registry import Signal
+from keras_lipschitz.bounds.registry import linear_map_of
+from keras_lipschitz.bounds.registry import rule_of
+from keras_lipschitz.ops.activations import activation_constant
+from keras_lipschitz.ops.linear_maps import DenseMap
+
+
+class Composition:
+    """The l2 Lipschitz constant of a network, up to the norms of its layers.
+
+    The network is split into its head, the last `Dense` layer, and its body,
+    everything below. The body's constant is a walk over the graph in which
+    only the spectral norms of the linear maps are left open: whoever supplies
+    estimates gets an estimate, whoever supplies upper bounds gets a bound.
+
+    Args:
+        base: A built Keras model with one input that ends in logits.
+
+    Attributes:
+        graph: The `Graph` of the model.
+        head: The step of the last `Dense` layer, or `None` where the model
+            ends in something else.
+        linear_maps: Dict from the key of a step (`key_of`) to its
+            `LinearMap`; uses of one layer on equal shapes share it. The head
+            is not among them.
+        layers: Dict from the same keys to the layer.
+        names: Dict from the same keys to the name of the first use.
+    """
+
+    def __init__(self, base):
+        self.graph = trace(base)
+        self.head = _head(self.graph)
+        self.linear_maps, self.layers, self.names = {}, {}, {}
+        for step in self.body:
+            key = key_of(step)
+            linear_map = linear_map_of(step.layer, step.input_shapes[0])
+            if linear_map is not None and key not in self.linear_maps:
+                self.linear_maps[key] = _check_size(step, linear_map)
+                self.layers[key] = step.layer
+                self.names[key] = step.name
+        # Refuses at once what has no rule.
+        self.body_constant(dict.fromkeys(self.linear_maps, 1.0))
+
+    @property
+    def body(self):
+        return [step for step in self.graph.steps if step is not self.head]
+
+    @property
+    def classes(self):
+        return self.graph.output_shape[-1]
+
+    @property
+    def head_map(self):
+        """The `DenseMap` of the head."""
+        return linear_map_of(self.head.layer, self.head.input_shapes[0])
+
+    def constants(self, norms, one=1.0):
+        """The constant of every tensor below the head.
+
+        Args:
+            norms: Dict from key to the norm of that linear map.
+            one: The constant of the input: fixes the arithmetic.
+
+        Returns:
+            Dict from tensor index to constant.
+        """
+
+        def transfer(step, inputs):
+            return self.transfer(step, inputs, norms)
+
+        return self.graph.walk(transfer, one, skip=self.head)
+
+    def body_constant(self, norms, one=1.0):
+        """The constant of what the head reads (of the output without head)."""
+        last = self.graph.output if self.head is None else self.head.inputs[0]
+        return self.constants(norms, one)[last]
+
+    @staticmethod
+    def transfer(step, inputs, norms):
+        """The constant of a step's output from those of its inputs."""
+        key = key_of(step)
+        if key in norms:
+            activation = getattr(step.layer, "activation", None)
+            return inputs[0] * norms[key] * activation_constant(activation)
+        signals = [
+            Signal(constant, shape)
+            for constant, shape in zip(inputs, step.input_shapes, strict=True)
+        ]
+        return rule_of(step.layer, step.name)(step.layer, *signals)
+
+
+def key_of(step):
+    """What decides the linear map of a step: the layer and its input size."""
+    return id(step.layer), step.input_shapes
+
+
+def _check_size(step, linear_map):
+    if None in linear_map.input_shape or None in linear_map.output_shape:
+        raise ValueError(
+            f"The Lipschitz constant of layer {step.name!r} depends on the "
+            "size of its input. Expected a fixed input size. Received: input "
+            f"shape {step.input_shapes[0]}"
+        )
+    return linear_map
+
+
+def _head(graph):
+    if len(graph.output_shape) != 2 or (graph.output_shape[-1] or 0) < 2:
+        raise ValueError(
+            "Expected a classifier with logits of shape (batch, classes), two "
+            f"classes or more. Received: output shape {graph.output_shape}"
+        )
+    last = next(
+        (s for s in graph.steps if graph.output in s.outputs), None
+    )
+    if last is None:
+        raise ValueError("Expected a model with layers. Received an empty one.")
+    activation = getattr(last.layer, "activation", None)
+    name = getattr(activation, "__name__", "linear")
+    if name != "linear" or type(last.layer).__name__ == "Softmax":
+        what = name if name != "linear" else "softmax"
+        raise ValueError(
+            "Expected a model that ends in logits. Received: a model whose "
+            f"last layer {last.name!r} applies {what!r}. Remove it: the losses "
+            "and decisions of GloroModel work on logits."
+        )
+    linear_map = linear_map_of(last.layer, last.input_shapes[0])
+    return last if type(linear_map) is DenseMap else None

@@ -1,0 +1,184 @@
+"""A Keras model as a flat list of steps, nested models entered."""
+
+import dataclasses
+import functools
+import itertools
+
+import keras
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One use of one layer.
+
+    Args:
+        layer: The Keras layer (or operation).
+        name: Where it stands, nested models included: `"encoder/conv"`.
+        inputs: Indices of the tensors that it reads.
+        outputs: Indices of the tensors that it writes.
+        input_shapes: Their shapes, with the batch.
+        output_shapes: Likewise.
+    """
+
+    layer: object
+    name: str
+    inputs: tuple
+    outputs: tuple
+    input_shapes: tuple
+    output_shapes: tuple
+
+
+@dataclasses.dataclass(frozen=True)
+class Graph:
+    """The steps from one input tensor to one output tensor, in order."""
+
+    steps: tuple
+    input: int
+    output: int
+    input_shape: tuple
+    output_shape: tuple
+
+    def walk(self, transfer, start, skip=None):
+        """Carries a value from the input to every tensor of the graph.
+
+        Args:
+            transfer: Function `(step, values of its inputs) -> value`.
+            start: Value of the input.
+            skip: A step to leave out, with what it writes.
+
+        Returns:
+            Dict from tensor index to value.
+        """
+        values = {self.input: start}
+        for step in self.steps:
+            if step is skip:
+                continue
+            value = transfer(step, [values[i] for i in step.inputs])
+            for output in step.outputs:
+                values[output] = value
+        return values
+
+
+def trace(model):
+    """Reads the graph of a Functional or Sequential model.
+
+    Args:
+        model: A built `keras.Model` with one input and one output.
+
+    Returns:
+        A `Graph`. A shared layer appears once for every use.
+    """
+    _check_model(model)
+    steps, number = [], itertools.count()
+    start = next(number)
+    outputs = _trace(model, (start,), "", steps, number)
+    return Graph(
+        steps=tuple(steps),
+        input=start,
+        output=outputs[0],
+        input_shape=tuple(model.inputs[0].shape),
+        output_shape=tuple(model.outputs[0].shape),
+    )
+
+
+def _trace(model, input_numbers, prefix, steps, number):
+    numbers = {
+        id(tensor): n
+        for tensor, n in zip(model.inputs, input_numbers, strict=True)
+    }
+    for operation, node in _nodes_in_order(model):
+        _check_inference(prefix + operation.name, node)
+        inputs = tuple(numbers[id(t)] for t in node.input_tensors)
+        if isinstance(operation, keras.Model):
+            _check_graph_model(operation)
+            outputs = _trace(
+                operation, inputs, f"{prefix}{operation.name}/", steps, number
+            )
+        else:
+            outputs = tuple(next(number) for _ in node.output_tensors)
+            steps.append(
+                Step(
+                    layer=operation,
+                    name=prefix + operation.name,
+                    inputs=inputs,
+                    outputs=outputs,
+                    input_shapes=tuple(
+                        tuple(t.shape) for t in node.input_tensors
+                    ),
+                    output_shapes=tuple(
+                        tuple(t.shape) for t in node.output_tensors
+                    ),
+                )
+            )
+        for tensor, n in zip(node.output_tensors, outputs, strict=True):
+            numbers[id(tensor)] = n
+    return tuple(numbers[id(t)] for t in model.outputs)
+
+
+def _nodes_in_order(model):
+    """The `(operation, node)` pairs that the outputs need, inputs first."""
+    known = {id(t) for t in model.inputs}
+    ordered, seen = [], set()
+    stack = [(t, False) for t in reversed(model.outputs)]
+    while stack:
+        tensor, inputs_done = stack.pop()
+        if id(tensor) in known:
+            continue
+        operation, index, _ = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if inputs_done:
+            if id(node) not in seen:
+                seen.add(id(node))
+                ordered.append((operation, node))
+            known.update(id(t) for t in node.output_tensors)
+            continue
+        stack.append((tensor, True))
+        stack.extend((t, False) for t in reversed(node.input_tensors))
+    return ordered
+
+
+def _check_model(model):
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "Expected a Keras model that ends in logits. Received: "
+            f"{model!r} of type {type(model).__name__}"
+        )
+    _check_graph_model(model)
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise ValueError(
+            "Expected a model with one input and one output (the logits). "
+            f"Received: model {model.name!r} with {len(model.inputs)} inputs "
+            f"and {len(model.outputs)} outputs"
+        )
+
+
+def _check_graph_model(model):
+    if not model.built:
+        raise ValueError(
+            f"Expected a built model. Received: model {model.name!r}, which "
+            "has no weights yet. Begin it with `keras.Input(shape)`, or call "
+            "`model.build(input_shape)` first."
+        )
+    # Only a model with Keras' own `call` computes what its graph says.
+    if type(model).call not in (keras.Sequential.call, _functional().call):
+        raise ValueError(
+            "Expected a Functional or Sequential model, whose graph of layers "
+            f"can be walked. Received: model {model.name!r} of the subclass "
+            f"{type(model).__name__}, whose `call` is its own"
+        )
+
+
+@functools.cache
+def _functional():
+    """The class of functional models, which Keras does not export."""
+    x = keras.Input(())
+    return type(keras.Model(x, x))
+
+
+def _check_inference(name, node):
+    if node.arguments.kwargs.get("training"):
+        raise ValueError(
+            f"Layer {name!r} is called with `training=True`, so it behaves at "
+            "inference as in training and no bound holds. Call it without "
+            "`training`."
+        )

@@ -1,0 +1,1 @@
+"""The host side in float64: norms of layers, certificates, fingerprints."""

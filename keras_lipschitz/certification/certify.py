@@ -1,0 +1,81 @@
+"""From the composition of a network to its certificate."""
+
+import numpy as np
+
+from keras_lipschitz.certification.certificate import Certificate
+from keras_lipschitz.certification.certificate import LayerNorm
+from keras_lipschitz.certification.norms import spectral_norm
+from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.rounding import UpperBound
+from keras_lipschitz.certification.rounding import pairwise_distance_bounds
+from keras_lipschitz.certification.rounding import row_norm_bounds
+
+LEVELS = ("R", "estimate")
+
+
+def certify(bound, weights, level="R"):
+    """Computes the margin constants of a network in float64.
+
+    Args:
+        bound: An attached `GlobalLipschitz`.
+        weights: Fingerprint of the weights, kept in the certificate.
+        level: `"R"`: proven upper bounds for the network in exact arithmetic.
+            `"estimate"`: norms from below, to the tolerance of Lanczos.
+
+    Returns:
+        A `Certificate`.
+    """
+    if level not in LEVELS:
+        raise ValueError(
+            f"`level` should be one of {LEVELS}. Received: level={level!r}"
+        )
+    rigorous = level != "estimate"
+    composition, vectors = bound.composition, bound.vectors()
+    norms = {
+        key: _norm(linear_map, vectors.get(key), rigorous)
+        for key, linear_map in composition.linear_maps.items()
+    }
+    uppers = {key: UpperBound(norm.upper) for key, norm in norms.items()}
+    body = composition.body_constant(uppers, one=UpperBound(1.0))
+    table = _scaled(body, _head_table(composition, bound.pairwise))
+    return Certificate(
+        level=level,
+        layers=tuple(
+            LayerNorm(
+                name=composition.names[key],
+                kind=type(composition.layers[key]).__name__,
+                method=norm.method,
+                lower=float(norm.lower),
+                upper=float(norm.upper),
+            )
+            for key, norm in norms.items()
+        ),
+        body_constant=float(body),
+        margin_constants=table,
+        weights=weights,
+        input_shape=composition.graph.input_shape[1:],
+    )
+
+
+def _norm(linear_map, vector, rigorous):
+    operator = operator_of(linear_map)
+    # The power method's last vector is a good place to begin the search.
+    start = None if vector is None else operator.rmatvec(vector)
+    return spectral_norm(operator, start=start, rigorous=rigorous)
+
+
+def _head_table(composition, pairwise):
+    if composition.head is None:
+        # |(e_i - e_j) f| <= sqrt(2) ||f||, and |f_i| + |f_j| <= 2 ||f||.
+        root_two = UpperBound(2.0) ** 0.5
+        return np.full((composition.classes,) * 2, root_two if pairwise else 2)
+    rows = operator_of(composition.head_map).matrix
+    if pairwise:
+        return pairwise_distance_bounds(rows)
+    norms = row_norm_bounds(rows)
+    return np.nextafter(norms[:, None] + norms[None, :], np.inf)
+
+
+def _scaled(constant, table):
+    """`constant * table`, rounded up; zero stays zero."""
+    return np.where(table > 0, np.nextafter(constant * table, np.inf), 0.0)

@@ -1,0 +1,70 @@
+from keras_lipschitz.layers.power_iterate import PowerIterate
+from keras_lipschitz.ops.activations import activation_constant
+
+
+class LipschitzLayer:
+    """A layer that knows how far it can move its output.
+
+    A mixin for Keras layers. `||f(x) - f(x')||_2 <= c ||x - x'||_2` holds for
+    `c = lipschitz_constant()`, up to the convergence of the power method where
+    the constant is an estimate.
+
+    A layer that is a linear map, up to bias and activation, derives from
+    `LinearLipschitzLayer`; any other overrides `lipschitz_constant`, and
+    returns a Python float where the constant does not depend on weights.
+    """
+
+    def lipschitz_constant(self):
+        """The l2 Lipschitz constant: a float or a differentiable scalar."""
+        raise NotImplementedError
+
+
+class LinearLipschitzLayer(LipschitzLayer):
+    """A linear map with an optional bias and activation.
+
+    A subclass says which map in `linear_map`; its `build` ends with
+    `self.build_power_iterate(input_shape)`.
+    """
+
+    def linear_map(self, input_shape):
+        """The `LinearMap` that the layer applies to inputs of this shape.
+
+        Args:
+            input_shape: Shape of the input, with the batch.
+        """
+        raise NotImplementedError
+
+    def build_power_iterate(self, input_shape):
+        self.mapped_shape = tuple(input_shape)
+        shape = self.linear_map(input_shape).output_shape
+        self.power_iterate = (
+            None if None in shape else PowerIterate(shape, name="power_iterate")
+        )
+
+    def lipschitz_constant(self, iterations=10):
+        """The l2 Lipschitz constant, estimated by the power method.
+
+        Starts at the stored vector and changes nothing. The estimate comes
+        from below; `GloroModel.certify` gives the bound.
+
+        Args:
+            iterations: Integer, power iterations to take. Defaults to `10`.
+
+        Returns:
+            A scalar tensor, differentiable in the layer's kernel.
+        """
+        if not self.built:
+            raise ValueError(
+                f"Layer {self.name!r} has no Lipschitz constant before it is "
+                "built. Call it on data, or call `build(input_shape)`."
+            )
+        if self.power_iterate is None:
+            raise ValueError(
+                f"The Lipschitz constant of layer {self.name!r} depends on the "
+                "size of its input. Expected an input shape without None "
+                f"beside the batch. Received: {self.mapped_shape}"
+            )
+        norm = self.power_iterate.estimate(
+            self.linear_map(self.mapped_shape), iterations
+        )
+        return norm * activation_constant(self.activation)

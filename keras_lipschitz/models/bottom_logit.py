@@ -1,0 +1,54 @@
+import keras
+from keras import ops
+
+from keras_lipschitz._registration import register
+from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.ops.margins import bottom_logit
+
+
+@register
+class BottomLogit(keras.layers.Layer):
+    """Appends the bottom logit: what another class could reach at `epsilon`.
+
+    In training the radius is `training_epsilon`, a variable that schedules may
+    change; at inference it is `epsilon`, always.
+
+    Args:
+        bound: The attached `MarginBound`.
+        epsilon: Float, the radius at inference.
+        training_epsilon: Float, the radius in training.
+        **kwargs: Base layer keyword arguments.
+    """
+
+    def __init__(self, bound, epsilon, training_epsilon, **kwargs):
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        self.bound = bound
+        self.epsilon = self._radius("epsilon", epsilon)
+        self.training_epsilon = self._radius(
+            "training_epsilon", training_epsilon
+        )
+        self.built = True
+
+    def _radius(self, name, value):
+        return self.add_weight(
+            name=name,
+            shape=(),
+            # Rounded up: the float32 ball must hold the ball asked for.
+            initializer=keras.initializers.Constant(float32_up(value)),
+            trainable=False,
+            dtype="float32",
+            autocast=False,
+            aggregation="only_first_replica",
+        )
+
+    def call(self, logits, training=False):
+        anchor = ops.argmax(logits, axis=1)
+        epsilon = self.training_epsilon if training else self.epsilon
+        slack = self.bound(logits, anchor, epsilon, training=training)
+        return ops.concatenate(
+            [logits, bottom_logit(logits, slack, anchor)], axis=1
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], input_shape[1] + 1)

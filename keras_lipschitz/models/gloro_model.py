@@ -1,0 +1,365 @@
+import collections
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lipschitz import losses as keras_lipschitz_losses
+from keras_lipschitz import metrics as keras_lipschitz_metrics
+from keras_lipschitz._registration import register
+from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.certification.certificate import Certificate
+from keras_lipschitz.certification.certify import certify
+from keras_lipschitz.certification.decisions import certified_radius
+from keras_lipschitz.certification.fingerprint import fingerprint
+from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.layers.power_iterate import PowerIterate
+from keras_lipschitz.metrics.radius_metric import RadiusMetric
+from keras_lipschitz.models.bottom_logit import BottomLogit
+from keras_lipschitz.models.checks import check_epsilon
+from keras_lipschitz.models.checks import check_finite
+from keras_lipschitz.models.checks import check_labels
+from keras_lipschitz.models.checks import is_concrete
+
+ABSTAIN = -1
+
+CertifiedPrediction = collections.namedtuple(
+    "CertifiedPrediction", ["label", "radius"]
+)
+CertifiedPrediction.__doc__ = """What `GloroModel.predict_certified` returns.
+
+Attributes:
+    label: Integer array `(samples,)`; `-1` where the model abstains.
+    radius: Float64 array `(samples,)`: the prediction cannot change within
+        this l2 distance.
+"""
+
+
+@register
+class GloroModel(keras.Model):
+    """A classifier that proves its predictions, or abstains.
+
+    Wraps a Keras classifier that ends in logits and appends one class, the
+    bottom: its logit is the largest that any other class could reach if the
+    input moved by at most `epsilon`. Where it wins the model abstains; where
+    it does not, no perturbation of that size changes the prediction.
+    Training the `classes + 1` outputs as a classifier makes the network
+    robust, at hardly more than the cost of a plain step.
+
+    The wrapped model keeps its layers: training the `GloroModel` trains
+    `base`. The constants are certified on the host in float64 when they are
+    first needed for new weights, and never used for others.
+
+    Args:
+        base: A built Functional or Sequential `keras.Model` with one input and
+            logits of shape `(batch, classes)`. Its layers need Lipschitz
+            rules; one without is refused by name.
+        epsilon: Number, the l2 radius to certify, in units of the input of
+            `base`: for images in `[0, 255]` with a `Rescaling(1 / 255)` inside,
+            in units of 0 to 255.
+        bound: A `keras_lipschitz.bounds.MarginBound`. Defaults to
+            `GlobalLipschitz()`.
+        training_epsilon: Number, the radius while training. Defaults to
+            `epsilon`; somewhat more trains better.
+        **kwargs: `name` and `trainable`, as for `keras.Model`.
+
+    Input shape:
+        That of `base`.
+
+    Output shape:
+        `(batch, classes + 1)`: the logits of `base`, then the bottom logit.
+
+    Example:
+
+    ```python
+    base = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        keras.layers.Conv2D(16, 4, strides=2, padding="same"),
+        keras_lipschitz.layers.MinMax(),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10),
+    ])
+    model = keras_lipschitz.GloroModel(base, epsilon=0.3)
+    model.compile("adam", loss="gloro_crossentropy", metrics=["vra"])
+    model.fit(x, y, epochs=10)
+    labels, radii = model.predict_certified(x_test)
+    ```
+
+    Reference:
+        - [Leino et al., Globally-Robust Neural Networks, ICML 2021](
+          https://arxiv.org/abs/2102.08452)
+    """
+
+    def __init__(
+        self, base, epsilon, bound=None, training_epsilon=None, **kwargs
+    ):
+        epsilon = check_epsilon(epsilon)
+        if training_epsilon is None:
+            training_epsilon = epsilon
+        bound = GlobalLipschitz() if bound is None else bound
+        bound.attach(base)
+        check_finite(base)
+        bottom = BottomLogit(
+            bound,
+            epsilon,
+            check_epsilon(training_epsilon, "training_epsilon"),
+            name="bottom_logit",
+        )
+        inputs = keras.Input(
+            batch_shape=base.inputs[0].shape, dtype=base.inputs[0].dtype
+        )
+        super().__init__(inputs=inputs, outputs=bottom(base(inputs)), **kwargs)
+        self.base = base
+        self.bound = bound
+        self.bottom = bottom
+        self.certificate = None
+        self._epsilon = epsilon
+        self._radius_metrics = self._compiled_metrics = ()
+        self._fitting = False
+
+    # Radii.
+
+    @property
+    def epsilon(self):
+        """The l2 radius that is certified, a float; may be set."""
+        return self._epsilon
+
+    @epsilon.setter
+    def epsilon(self, value):
+        self._epsilon = check_epsilon(value)
+        self.bottom.epsilon.assign(float32_up(self._epsilon))
+
+    @property
+    def training_epsilon(self):
+        """The radius while training, a scalar variable; may be set."""
+        return self.bottom.training_epsilon
+
+    @training_epsilon.setter
+    def training_epsilon(self, value):
+        value = check_epsilon(value, "training_epsilon")
+        self.bottom.training_epsilon.assign(float32_up(value))
+
+    @property
+    def classes(self):
+        """The number of classes, without the bottom."""
+        return self.output_shape[-1] - 1
+
+    # Certification.
+
+    def fingerprint(self):
+        """SHA-256 of everything that decides what `base` computes."""
+        vectors = {
+            id(layer.vector)
+            for layer in self.base._flatten_layers()
+            if isinstance(layer, PowerIterate)
+        }
+        return fingerprint(
+            ops.convert_to_numpy(v)
+            for v in self.base.weights
+            if id(v) not in vectors
+        )
+
+    def certify(self, level="R"):
+        """Computes the margin constants of the present weights and keeps them.
+
+        Runs on the host in float64.
+
+        Args:
+            level: `"R"`: every norm is a proven upper bound, rounding included,
+                so decisions hold for the network in exact arithmetic.
+                `"estimate"`: norms approached from below; faster, and no proof.
+
+        Returns:
+            A `Certificate`; prints as a table by layer.
+
+        Raises:
+            ValueError: Where a weight is NaN or infinite.
+        """
+        check_finite(self.base)
+        self._keep(certify(self.bound, self.fingerprint(), level))
+        return self.certificate
+
+    def _keep(self, certificate):
+        self.certificate = certificate
+        self.bound.margin_constants.assign(
+            float32_up(certificate.margin_constants)
+        )
+
+    def _ensure_certified(self):
+        """Certifies anew unless the certificate is of exactly these weights."""
+        if hasattr(self, "jax_state_sync"):
+            self.jax_state_sync()
+        self.epsilon = self._epsilon
+        if (
+            self.certificate is None
+            or self.certificate.weights != self.fingerprint()
+        ):
+            self.certify(level="estimate" if self._fitting else "R")
+        else:
+            self._keep(self.certificate)
+
+    def lipschitz_constants(self):
+        """The norm of every layer, as certified for the present weights.
+
+        Returns:
+            A tuple of `LayerNorm(name, kind, method, lower, upper)`.
+        """
+        self._ensure_certified()
+        return self.certificate.layers
+
+    def certified_radius(self, x, batch_size=None):
+        """The l2 distance within which each prediction cannot change.
+
+        Args:
+            x: Inputs, as for `predict`.
+            batch_size: As for `predict`.
+
+        Returns:
+            Float64 array `(samples,)`; zero where two classes tie.
+        """
+        return self.predict_certified(x, batch_size=batch_size).radius
+
+    def predict_certified(self, x, batch_size=None):
+        """Predicts with proof: a label for each input, or an abstention.
+
+        Args:
+            x: Inputs, as for `predict`.
+            batch_size: As for `predict`.
+
+        Returns:
+            `CertifiedPrediction(label, radius)`: the label is `-1` where the
+            radius is not larger than `epsilon`.
+        """
+        outputs = self.predict(x, batch_size=batch_size, verbose=0)
+        logits = outputs[:, :-1].astype("float64")
+        radius = certified_radius(logits, self.certificate.margin_constants)
+        certified = (radius > self.epsilon) & (
+            np.argmax(outputs, axis=1) < self.classes
+        )
+        label = np.where(certified, np.argmax(logits, axis=1), ABSTAIN)
+        return CertifiedPrediction(label, radius)
+
+    # Training and evaluation.
+
+    def compile(
+        self, optimizer="rmsprop", loss=None, metrics=None, **kwargs
+    ):
+        """Configures the model for training, as `keras.Model.compile` does.
+
+        Beside what Keras knows, `loss` and `metrics` may be the names that
+        `keras_lipschitz.losses.get` and `keras_lipschitz.metrics.get` know:
+        `"gloro_crossentropy"`, `"gloro_trades"`, `"vra"`, ...
+        """
+        given = [] if metrics is None else keras.tree.flatten(metrics)
+        given = [keras_lipschitz_metrics.get(metric) for metric in given]
+        # Metrics of the radius see more than labels and outputs: we run them.
+        radius_metrics = [m for m in given if isinstance(m, RadiusMetric)]
+        self._radius_metrics = tuple(radius_metrics)
+        super().compile(
+            optimizer=optimizer,
+            loss=keras_lipschitz_losses.get(loss),
+            metrics=[m for m in given if m not in radius_metrics],
+            **kwargs,
+        )
+        self._compiled_metrics = tuple(given)
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        if config is not None:
+            config["metrics"] = keras.saving.serialize_keras_object(
+                list(self._compiled_metrics)
+            )
+        return config
+
+    def compile_from_config(self, config):
+        # Keras does this only for models that do not override `compile`.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
+    @property
+    def metrics(self):
+        return [*super().metrics, *self._radius_metrics]
+
+    def compute_loss(self, *args, training=True, **kwargs):
+        self._computing_training_metrics = training
+        return super().compute_loss(*args, training=training, **kwargs)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        if self._radius_metrics:
+            logits = y_pred[:, :-1]
+            radius = self.bound.radius(
+                logits, training=self._computing_training_metrics
+            )
+            for metric in self._radius_metrics:
+                metric.update_state(y, y_pred, radius=radius)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def fit(self, x=None, y=None, *args, **kwargs):
+        check_labels(y, self.classes)
+        self._fitting = True
+        try:
+            return super().fit(x, y, *args, **kwargs)
+        finally:
+            self._fitting = False
+            # What validation used was an estimate.
+            self.certificate = None
+            self.bound.void()
+
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        check_labels(y, self.classes)
+        self._ensure_certified()
+        return super().evaluate(x, y, *args, **kwargs)
+
+    def predict(self, *args, **kwargs):
+        self._ensure_certified()
+        return super().predict(*args, **kwargs)
+
+    def test_on_batch(self, *args, **kwargs):
+        self._ensure_certified()
+        return super().test_on_batch(*args, **kwargs)
+
+    def predict_on_batch(self, *args, **kwargs):
+        self._ensure_certified()
+        return super().predict_on_batch(*args, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        if not training and is_concrete(inputs):
+            self._ensure_certified()
+        return super().call(inputs, training=training, mask=mask)
+
+    # Saving.
+
+    def export(self, *args, **kwargs):
+        self._ensure_certified()
+        return super().export(*args, **kwargs)
+
+    def get_config(self):
+        return {
+            "name": self.name,
+            "trainable": self.trainable,
+            "base": keras.saving.serialize_keras_object(self.base),
+            "epsilon": self.epsilon,
+            "bound": keras.saving.serialize_keras_object(self.bound),
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("base", "bound"):
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects=custom_objects
+            )
+        return cls(**config)
+
+    def save_own_variables(self, store):
+        if self.certificate is not None:
+            text = self.certificate.to_json().encode()
+            store["certificate"] = np.frombuffer(text, "uint8")
+
+    def load_own_variables(self, store):
+        self.certificate = None
+        if "certificate" in store.keys():
+            text = np.asarray(store["certificate"], "uint8").tobytes()
+            self.certificate = Certificate.from_json(text.decode())
+
