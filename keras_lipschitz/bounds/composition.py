@@ -1,5 +1,11 @@
 """How the Lipschitz constants of layers compose to that of a network."""
 
+import keras
+
+from keras_lipschitz.bounds.checks import check_arithmetic
+from keras_lipschitz.bounds.checks import check_inputs
+from keras_lipschitz.bounds.checks import check_size
+from keras_lipschitz.bounds.checks import naming
 from keras_lipschitz.bounds.graph import trace
 from keras_lipschitz.bounds.registry import Signal
 from keras_lipschitz.bounds.registry import linear_map_of
@@ -36,9 +42,9 @@ class Composition:
         self.linear_maps, self.layers, self.names = {}, {}, {}
         for step in self.body:
             key = key_of(step)
-            linear_map = linear_map_of(step.layer, step.input_shapes[0])
+            linear_map = _linear_map_of(step)
             if linear_map is not None and key not in self.linear_maps:
-                self.linear_maps[key] = _check_size(step, linear_map)
+                self.linear_maps[key] = linear_map
                 self.layers[key] = step.layer
                 self.names[key] = step.name
         # Refuses at once what has no rule.
@@ -67,6 +73,9 @@ class Composition:
         Returns:
             Dict from tensor index to constant.
         """
+        for step in self.graph.steps:
+            # Again, for a layer may have been quantised since.
+            check_arithmetic(step)
 
         def transfer(step, inputs):
             return self.transfer(step, inputs, norms)
@@ -82,14 +91,19 @@ class Composition:
     def transfer(step, inputs, norms):
         """The constant of a step's output from those of its inputs."""
         key = key_of(step)
-        if key in norms:
-            activation = getattr(step.layer, "activation", None)
-            return inputs[0] * norms[key] * activation_constant(activation)
-        signals = [
-            Signal(constant, shape)
-            for constant, shape in zip(inputs, step.input_shapes, strict=True)
-        ]
-        return rule_of(step.layer, step.name)(step.layer, *signals)
+        with naming(step):
+            if key in norms:
+                activation = getattr(step.layer, "activation", None)
+                return inputs[0] * norms[key] * activation_constant(activation)
+            rule = rule_of(step.layer, step.name, len(inputs))
+            check_inputs(step, rule)
+            signals = [
+                Signal(constant, shape)
+                for constant, shape in zip(
+                    inputs, step.input_shapes, strict=True
+                )
+            ]
+            return rule(step.layer, *signals)
 
 
 def key_of(step):
@@ -97,14 +111,15 @@ def key_of(step):
     return id(step.layer), step.input_shapes
 
 
-def _check_size(step, linear_map):
-    if None in linear_map.input_shape or None in linear_map.output_shape:
-        raise ValueError(
-            f"The Lipschitz constant of layer {step.name!r} depends on the "
-            "size of its input. Expected a fixed input size. Received: input "
-            f"shape {step.input_shapes[0]}"
-        )
-    return linear_map
+def _linear_map_of(step):
+    check_arithmetic(step)
+    with naming(step):
+        linear_map = linear_map_of(step.layer, step.input_shapes[0])
+        if linear_map is not None:
+            # It reads one tensor, as the function that describes it does.
+            check_inputs(step, linear_map_of)
+            check_size(step, linear_map)
+        return linear_map
 
 
 def _head(graph):
@@ -113,19 +128,19 @@ def _head(graph):
             "Expected a classifier with logits of shape (batch, classes), two "
             f"classes or more. Received: output shape {graph.output_shape}"
         )
-    last = next(
-        (s for s in graph.steps if graph.output in s.outputs), None
-    )
+    last = next((s for s in graph.steps if graph.output in s.outputs), None)
     if last is None:
         raise ValueError("Expected a model with layers. Received an empty one.")
+    kind = type(last.layer)
     activation = getattr(last.layer, "activation", None)
-    name = getattr(activation, "__name__", "linear")
-    if name != "linear" or type(last.layer).__name__ == "Softmax":
-        what = name if name != "linear" else "softmax"
+    if kind is keras.layers.Softmax:
+        activation = keras.activations.softmax
+    if activation not in (None, keras.activations.linear):
+        what = getattr(activation, "__name__", repr(activation))
         raise ValueError(
             "Expected a model that ends in logits. Received: a model whose "
             f"last layer {last.name!r} applies {what!r}. Remove it: the losses "
             "and decisions of GloroModel work on logits."
         )
-    linear_map = linear_map_of(last.layer, last.input_shapes[0])
+    linear_map = _linear_map_of(last)
     return last if type(linear_map) is DenseMap else None

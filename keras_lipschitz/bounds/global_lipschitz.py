@@ -1,3 +1,5 @@
+import types
+
 import keras
 from keras import ops
 
@@ -58,10 +60,13 @@ class GlobalLipschitz(MarginBound):
     def attach(self, base):
         self.composition = Composition(base)
         self.iterates = []
-        self._iterate_of = {
-            key: self._iterate(key, linear_map)
-            for key, linear_map in self.composition.linear_maps.items()
-        }
+        # A proxy, because Keras and TensorFlow track what is in a dict.
+        self._iterate_of = types.MappingProxyType(
+            {
+                key: self._iterate(key, linear_map)
+                for key, linear_map in self.composition.linear_maps.items()
+            }
+        )
         classes = self.composition.classes
         # margin_constants[i, j] bounds how fast f_i - f_j can grow.
         self.margin_constants = self.add_weight(
@@ -135,7 +140,9 @@ class GlobalLipschitz(MarginBound):
             factor = 2.0**0.5 if self.pairwise else 2.0
             return ops.full((self.composition.classes,) * 2, factor)
         rows = ops.transpose(self.composition.head_map.kernel)
-        return pairwise_distances(rows) if self.pairwise else pairwise_sums(rows)
+        return (
+            pairwise_distances(rows) if self.pairwise else pairwise_sums(rows)
+        )
 
     def vectors(self):
         """Dict from keys to the vectors of the power method, on the host."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import itertools
 
 import keras
@@ -87,10 +88,11 @@ def _trace(model, input_numbers, prefix, steps, number):
         for tensor, n in zip(model.inputs, input_numbers, strict=True)
     }
     for operation, node in _nodes_in_order(model):
-        _check_inference(prefix + operation.name, node)
+        _check_call(prefix + operation.name, node)
         inputs = tuple(numbers[id(t)] for t in node.input_tensors)
         if isinstance(operation, keras.Model):
             _check_graph_model(operation)
+            _check_nested_inputs(prefix + operation.name, operation, node)
             outputs = _trace(
                 operation, inputs, f"{prefix}{operation.name}/", steps, number
             )
@@ -175,10 +177,54 @@ def _functional():
     return type(keras.Model(x, x))
 
 
-def _check_inference(name, node):
-    if node.arguments.kwargs.get("training"):
+def _check_call(name, node):
+    """Refuses what a call passes beside tensors: rules do not see it."""
+    arguments = node.arguments
+    kwargs = dict(arguments.kwargs)
+    if kwargs.pop("training", None) and not _trains_by_default(node.operation):
         raise ValueError(
             f"Layer {name!r} is called with `training=True`, so it behaves at "
             "inference as in training and no bound holds. Call it without "
             "`training`."
         )
+    given = keras.tree.flatten((arguments.args, kwargs))
+    extra = [
+        value
+        for value in given
+        if not isinstance(value, keras.KerasTensor)
+        and value is not None
+        and value is not False
+    ]
+    if extra and isinstance(node.operation, keras.layers.Layer):
+        raise ValueError(
+            f"Layer {name!r} is called with more than tensors: {extra}. No "
+            "bound takes that into account. Give such values to its "
+            "constructor."
+        )
+
+
+def _trains_by_default(operation):
+    """Whether Keras itself writes `training=True` into a call.
+
+    So it does for image augmentation; a model called with `training=False`
+    passes that on all the same.
+    """
+    parameters = inspect.signature(operation.call).parameters
+    return "training" in parameters and parameters["training"].default is True
+
+
+def _check_nested_inputs(name, model, node):
+    """Refuses inputs that Keras would match by name, not by order."""
+    given = (*node.arguments.args, *node.arguments.kwargs.values())
+    named = [value for value in given if isinstance(value, dict)]
+    if len(node.input_tensors) == len(model.inputs) and (
+        len(model.inputs) == 1
+        or not named
+        or (isinstance(model.input, dict) and set(named[0]) == set(model.input))
+    ):
+        return
+    raise ValueError(
+        f"Model {name!r} is called with inputs that cannot be matched to its "
+        f"own one by one. Expected a list of {len(model.inputs)} tensors, in "
+        f"the order of its inputs. Received: {given}"
+    )

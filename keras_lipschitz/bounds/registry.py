@@ -9,6 +9,8 @@ compute something else.
 
 import dataclasses
 
+import keras
+
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 
@@ -79,18 +81,19 @@ def register_linear_map(*layer_types):
 def linear_map_of(layer, input_shape):
     """The `LinearMap` of a layer, or `None` where it is not one."""
     if isinstance(layer, LinearLipschitzLayer):
-        return layer.linear_map(input_shape)
+        return _described(layer, "linear_map")(input_shape)
     if type(layer) in _LINEAR_MAPS:
         return _LINEAR_MAPS[type(layer)](layer, input_shape)
     return None
 
 
-def rule_of(layer, name):
+def rule_of(layer, name, inputs=1):
     """The rule of a layer that is not a linear map.
 
     Args:
         layer: A Keras layer or operation.
         name: What to call it in an error.
+        inputs: Integer, how many tensors it reads here.
 
     Raises:
         ValueError: Where no rule is registered.
@@ -98,13 +101,64 @@ def rule_of(layer, name):
     if type(layer) in _RULES:
         return _RULES[type(layer)]
     if isinstance(layer, LipschitzLayer):
-        return lambda layer, x: x.constant * layer.lipschitz_constant()
-    kind = type(layer).__name__
+        constant = _described(layer, "lipschitz_constant")
+        return lambda layer, x: x.constant * constant()
     raise ValueError(
+        _no_rule(layer, name, inputs)
+        if isinstance(layer, keras.layers.Layer)
+        else _no_layer(layer, name)
+    )
+
+
+def cannot_bound(layer, reason):
+    """The error of a rule that refuses a layer.
+
+    Args:
+        layer: The layer.
+        reason: Why, beginning with what was found.
+    """
+    return ValueError(
+        f"No Lipschitz constant for layer {layer.name!r} of type "
+        f"{type(layer).__name__}: {reason}"
+    )
+
+
+def _described(layer, method):
+    """The method by which a layer tells its constant.
+
+    A subclass that changes `call` alone is no longer what the method of its
+    base class describes.
+    """
+    owner = next(c for c in type(layer).__mro__ if method in vars(c))
+    call = getattr(owner, "call", keras.layers.Layer.call)
+    if call not in (keras.layers.Layer.call, type(layer).call):
+        raise cannot_bound(
+            layer,
+            f"it has a `call` of its own and the `{method}` of "
+            f"{owner.__name__}. Override `{method}` too.",
+        )
+    return getattr(layer, method)
+
+
+def _no_rule(layer, name, inputs):
+    kind = type(layer).__name__
+    arguments = ["x"] if inputs == 1 else [f"x{i + 1}" for i in range(inputs)]
+    terms = " + ".join(f"1.0 * {x}.constant" for x in arguments)
+    return (
         f"No Lipschitz rule for layer {name!r} of type {kind}. A bound that "
-        "leaves a layer out is no bound, so it is refused. If you know the "
-        "Lipschitz constant of the layer in the l2 norm, register it:\n\n"
+        "leaves a layer out is no bound, so it is refused. If you know how "
+        "fast the layer can move its output in the l2 norm, register it:\n\n"
         f"    @keras_lipschitz.register_rule({kind})\n"
-        "    def rule(layer, x):\n"
-        "        return 1.0 * x.constant  # its constant in place of 1.0\n"
+        f"    def rule(layer, {', '.join(arguments)}):\n"
+        f"        return {terms}  # its constants in place of 1.0\n"
+    )
+
+
+def _no_layer(operation, name):
+    return (
+        f"No Lipschitz rule for {name!r}, an operation "
+        f"{type(operation).__name__} outside of a layer. Expected layers only: "
+        "use the Keras layer that does it (`Add`, `ReLU`, `Rescaling`, ...), "
+        "or write a layer and register its rule with "
+        "`keras_lipschitz.register_rule`."
     )

@@ -1,1 +1,5 @@
-"""The host side in float64: norms of layers, certificates, fingerprints."""
+"""The host side in float64: norms of layers, certificates, decisions."""
+
+from keras_lipschitz.certification.certificate import Certificate
+from keras_lipschitz.certification.certificate import LayerNorm
+from keras_lipschitz.certification.certify import certify

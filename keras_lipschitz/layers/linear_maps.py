@@ -7,9 +7,7 @@ from keras_lipschitz.ops.linear_maps import DepthwiseConvolutionMap
 
 def dense_map(layer, input_shape):
     """`Dense` acts on the last axis alone, so its norm is the matrix's."""
-    return DenseMap(
-        lambda: layer.kernel, (input_shape[-1],), (layer.units,)
-    )
+    return DenseMap(lambda: layer.kernel, (input_shape[-1],), (layer.units,))
 
 
 def _convolution_arguments(layer, input_shape):

@@ -34,9 +34,13 @@ class LinearLipschitzLayer(LipschitzLayer):
         """
         raise NotImplementedError
 
+    # The shape that the layer was built on.
+    mapped_shape = None
+
     def build_power_iterate(self, input_shape):
         self.mapped_shape = tuple(input_shape)
         shape = self.linear_map(input_shape).output_shape
+        # No class attribute holds the default: on torch it would hide a layer.
         self.power_iterate = (
             None if None in shape else PowerIterate(shape, name="power_iterate")
         )
@@ -58,13 +62,17 @@ class LinearLipschitzLayer(LipschitzLayer):
                 f"Layer {self.name!r} has no Lipschitz constant before it is "
                 "built. Call it on data, or call `build(input_shape)`."
             )
+        linear_map = self.linear_map(self.mapped_shape)
+        norm = linear_map.exact_norm(linear_map.kernel)
+        if norm is None:
+            norm = self._estimated_norm(linear_map, iterations)
+        return norm * activation_constant(getattr(self, "activation", None))
+
+    def _estimated_norm(self, linear_map, iterations):
         if self.power_iterate is None:
             raise ValueError(
                 f"The Lipschitz constant of layer {self.name!r} depends on the "
                 "size of its input. Expected an input shape without None "
                 f"beside the batch. Received: {self.mapped_shape}"
             )
-        norm = self.power_iterate.estimate(
-            self.linear_map(self.mapped_shape), iterations
-        )
-        return norm * activation_constant(self.activation)
+        return self.power_iterate.estimate(linear_map, iterations)

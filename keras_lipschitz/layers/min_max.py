@@ -3,6 +3,8 @@ from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
+from keras_lipschitz.ops.group_sort import group_sort
+from keras_lipschitz.ops.sort_pair import sort_pair
 
 
 @register
@@ -30,11 +32,13 @@ class MinMax(LipschitzLayer, keras.layers.Layer):
 
     >>> import numpy as np
     >>> layer = keras_lipschitz.layers.MinMax()
-    >>> layer(np.array([[4.0, 1.0, 2.0, 3.0]]))
-    [[2, 1, 4, 3]]
+    >>> y = layer(np.array([[4.0, 1.0, 2.0, 3.0]]))
+    >>> keras.ops.convert_to_numpy(y).tolist()
+    [[2.0, 1.0, 4.0, 3.0]]
 
     Reference:
-        - [Anil et al., Sorting out Lipschitz function approximation, ICML 2019](
+        - [Anil et al., Sorting out Lipschitz function approximation,
+          ICML 2019](
           https://arxiv.org/abs/1811.05381)
     """
 
@@ -59,19 +63,10 @@ class MinMax(LipschitzLayer, keras.layers.Layer):
             )
 
     def call(self, inputs):
-        if self.pairing == "halves":
-            a, b = ops.split(inputs, 2, axis=self.axis)
-            return ops.concatenate(
-                [ops.minimum(a, b), ops.maximum(a, b)], axis=self.axis
-            )
-        axis = self.axis % len(inputs.shape)
-        shape = list(ops.shape(inputs))
-        pairs = ops.reshape(
-            inputs, shape[:axis] + [shape[axis] // 2, 2] + shape[axis + 1 :]
-        )
-        low = ops.min(pairs, axis=axis + 1)
-        high = ops.max(pairs, axis=axis + 1)
-        return ops.reshape(ops.stack([low, high], axis=axis + 1), shape)
+        if self.pairing == "adjacent":
+            return group_sort(inputs, 2, self.axis)
+        a, b = ops.split(inputs, 2, axis=self.axis)
+        return ops.concatenate(sort_pair(a, b), axis=self.axis)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,14 +1,18 @@
 """Real Keras metrics of robustness."""
 
-import keras
-
+from keras_lipschitz.metrics.certified_radius import CertifiedRadius
+from keras_lipschitz.metrics.clean_accuracy import CleanAccuracy
 from keras_lipschitz.metrics.radius_metric import RadiusMetric
+from keras_lipschitz.metrics.rejection_rate import RejectionRate
 from keras_lipschitz.metrics.verified_robust_accuracy import (
     VerifiedRobustAccuracy,
 )
 
 _NAMES = {
     "vra": VerifiedRobustAccuracy,
+    "clean_accuracy": CleanAccuracy,
+    "rejection_rate": RejectionRate,
+    "certified_radius": CertifiedRadius,
 }
 
 

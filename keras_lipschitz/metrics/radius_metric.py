@@ -1,4 +1,5 @@
 import keras
+from keras import ops
 
 
 class RadiusMetric(keras.metrics.Metric):
@@ -6,7 +7,23 @@ class RadiusMetric(keras.metrics.Metric):
 
     `GloroModel` hands the radius of every sample to `update_state`, which
     therefore takes `radius` beside `y_true`, `y_pred` and `sample_weight`.
+
+    Attributes:
+        needs_radius: Whether it does; one that does not is left to Keras.
     """
+
+    needs_radius = True
 
     def update_state(self, y_true, y_pred, sample_weight=None, radius=None):
         raise NotImplementedError
+
+    def check_radius(self, radius):
+        """The radius as a tensor, or a `ValueError` where there is none."""
+        if radius is None:
+            raise ValueError(
+                f"The metric {self.name!r} needs the certified radius of every "
+                "sample, which GloroModel supplies to what is in `metrics` of "
+                "its `compile`. Expected: `radius` in `update_state`. "
+                "Received: none"
+            )
+        return ops.convert_to_tensor(radius, dtype=self.dtype)

@@ -4,6 +4,7 @@ from keras import ops
 from keras_lipschitz._registration import register
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.ops.margins import bottom_logit
+from keras_lipschitz.ops.margins import predicted_class
 
 
 @register
@@ -43,7 +44,7 @@ class BottomLogit(keras.layers.Layer):
         )
 
     def call(self, logits, training=False):
-        anchor = ops.argmax(logits, axis=1)
+        anchor = predicted_class(logits)
         epsilon = self.training_epsilon if training else self.epsilon
         slack = self.bound(logits, anchor, epsilon, training=training)
         return ops.concatenate(

@@ -1,8 +1,10 @@
 import collections
+import itertools
 
 import keras
 import numpy as np
 from keras import ops
+from keras.src.utils.tracking import no_automatic_dependency_tracking
 
 from keras_lipschitz import losses as keras_lipschitz_losses
 from keras_lipschitz import metrics as keras_lipschitz_metrics
@@ -14,7 +16,6 @@ from keras_lipschitz.certification.decisions import certified_radius
 from keras_lipschitz.certification.fingerprint import fingerprint
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.layers.power_iterate import PowerIterate
-from keras_lipschitz.metrics.radius_metric import RadiusMetric
 from keras_lipschitz.models.bottom_logit import BottomLogit
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
@@ -114,7 +115,7 @@ class GloroModel(keras.Model):
         self.bottom = bottom
         self.certificate = None
         self._epsilon = epsilon
-        self._radius_metrics = self._compiled_metrics = ()
+        self._given_metrics = {}
         self._fitting = False
 
     # Radii.
@@ -127,6 +128,9 @@ class GloroModel(keras.Model):
     @epsilon.setter
     def epsilon(self, value):
         self._epsilon = check_epsilon(value)
+        self._assign_epsilon()
+
+    def _assign_epsilon(self):
         self.bottom.epsilon.assign(float32_up(self._epsilon))
 
     @property
@@ -189,7 +193,8 @@ class GloroModel(keras.Model):
         """Certifies anew unless the certificate is of exactly these weights."""
         if hasattr(self, "jax_state_sync"):
             self.jax_state_sync()
-        self.epsilon = self._epsilon
+        # The variable may have come with the weights of another model.
+        self._assign_epsilon()
         if (
             self.certificate is None
             or self.certificate.weights != self.fingerprint()
@@ -241,8 +246,14 @@ class GloroModel(keras.Model):
 
     # Training and evaluation.
 
+    @no_automatic_dependency_tracking
     def compile(
-        self, optimizer="rmsprop", loss=None, metrics=None, **kwargs
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        metrics=None,
+        weighted_metrics=None,
+        **kwargs,
     ):
         """Configures the model for training, as `keras.Model.compile` does.
 
@@ -250,25 +261,27 @@ class GloroModel(keras.Model):
         `keras_lipschitz.losses.get` and `keras_lipschitz.metrics.get` know:
         `"gloro_crossentropy"`, `"gloro_trades"`, `"vra"`, ...
         """
-        given = [] if metrics is None else keras.tree.flatten(metrics)
-        given = [keras_lipschitz_metrics.get(metric) for metric in given]
+        self._given_metrics = {
+            "metrics": _metrics(metrics),
+            "weighted_metrics": _metrics(weighted_metrics),
+        }
         # Metrics of the radius see more than labels and outputs: we run them.
-        radius_metrics = [m for m in given if isinstance(m, RadiusMetric)]
-        self._radius_metrics = tuple(radius_metrics)
+        left_to_keras = {
+            kind: [m for m in given if not _needs_radius(m)]
+            for kind, given in self._given_metrics.items()
+        }
         super().compile(
             optimizer=optimizer,
             loss=keras_lipschitz_losses.get(loss),
-            metrics=[m for m in given if m not in radius_metrics],
+            **left_to_keras,
             **kwargs,
         )
-        self._compiled_metrics = tuple(given)
 
     def get_compile_config(self):
         config = super().get_compile_config()
         if config is not None:
-            config["metrics"] = keras.saving.serialize_keras_object(
-                list(self._compiled_metrics)
-            )
+            for kind, given in self._given_metrics.items():
+                config[kind] = keras.saving.serialize_keras_object(given)
         return config
 
     def compile_from_config(self, config):
@@ -279,21 +292,32 @@ class GloroModel(keras.Model):
 
     @property
     def metrics(self):
-        return [*super().metrics, *self._radius_metrics]
+        given = itertools.chain.from_iterable(self._given_metrics.values())
+        return [*super().metrics, *filter(_needs_radius, given)]
 
-    def compute_loss(self, *args, training=True, **kwargs):
-        self._computing_training_metrics = training
-        return super().compute_loss(*args, training=training, **kwargs)
+    @property
+    def variables(self):
+        # JAX bakes into a compiled step what is not state of the model.
+        losses = keras.tree.flatten(getattr(self, "loss", None))
+        of_losses = [v for x in losses for v in getattr(x, "variables", ())]
+        return [*super().variables, *of_losses]
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        if self._radius_metrics:
-            logits = y_pred[:, :-1]
-            radius = self.bound.radius(
-                logits, training=self._computing_training_metrics
-            )
-            for metric in self._radius_metrics:
-                metric.update_state(y, y_pred, radius=radius)
-        return super().compute_metrics(x, y, y_pred, sample_weight)
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        # Here, because on JAX `compute_metrics` cannot read the weights.
+        self._update_radius_metrics(y, y_pred, sample_weight, training)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _update_radius_metrics(self, y, y_pred, sample_weight, training):
+        if not any(map(_needs_radius, self.metrics)):
+            return
+        y_pred = ops.stop_gradient(y_pred)
+        radius = self.bound.radius(y_pred[:, :-1], training=training)
+        for kind, given in self._given_metrics.items():
+            weight = sample_weight if kind == "weighted_metrics" else None
+            for metric in filter(_needs_radius, given):
+                metric.update_state(y, y_pred, weight, radius=radius)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         check_labels(y, self.classes)
@@ -363,3 +387,11 @@ class GloroModel(keras.Model):
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
 
+
+def _metrics(given):
+    given = [] if given is None else keras.tree.flatten(given)
+    return [keras_lipschitz_metrics.get(metric) for metric in given]
+
+
+def _needs_radius(metric):
+    return getattr(metric, "needs_radius", False)

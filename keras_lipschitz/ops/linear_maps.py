@@ -112,9 +112,9 @@ class DepthwiseConvolutionMap(ConvolutionMap):
         return ops.depthwise_conv(
             x,
             kernel,
-            strides=list(self.strides),
+            strides=self.strides,
             padding=self.padding,
-            dilation_rate=list(self.dilation_rate),
+            dilation_rate=self.dilation_rate,
             data_format=self.data_format,
         )
 

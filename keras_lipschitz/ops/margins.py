@@ -32,6 +32,16 @@ def pairwise_sums(rows):
     return norms[:, None] + norms[None, :]
 
 
+def predicted_class(logits):
+    """Index of the largest logit, the first of several.
+
+    `ops.argmax` of floats looks at the bits of zeros, for which ONNX and
+    LiteRT have no operation; of whether a logit is the largest, it does not.
+    """
+    largest = ops.max(logits, axis=1, keepdims=True)
+    return ops.argmax(ops.cast(logits == largest, "int32"), axis=1)
+
+
 def bottom_logit(logits, slack, anchor):
     """The largest logit that another class can reach against the anchor.
 
@@ -67,7 +77,7 @@ def certified_radius(logits, constants):
     Returns:
         Tensor `(batch,)`.
     """
-    anchor = ops.argmax(logits, axis=1)
+    anchor = predicted_class(logits)
     is_anchor = ops.arange(ops.shape(logits)[1]) == anchor[:, None]
     margin = ops.max(logits, axis=1, keepdims=True) - logits
     rates = ops.take(constants, anchor, axis=0)

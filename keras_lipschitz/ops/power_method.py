@@ -19,8 +19,8 @@ def unit(x):
 def power_method(linear_map, kernel, u, steps=1):
     """Estimates the spectral norm of a linear map from a warm start.
 
-    Each step takes `v = A^T u / ||A^T u||` and `u = A v / ||A v||`. The result
-    `||A v||` approaches the norm **from below**: it is an estimate for
+    Each step takes `v = A^T u / ||A^T u||` and `u = A v`. The result `||u||`
+    approaches the norm **from below**: it is an estimate for
     training, never a certificate. Its gradient is that of `||A v||` with `v`
     held constant, which at convergence is the gradient of the norm, `u v^T`.
 
@@ -41,6 +41,6 @@ def power_method(linear_map, kernel, u, steps=1):
         u = linear_map.apply(v, kernel if last else frozen)
     squared = squared_length(u)
     norm = ops.sqrt(ops.maximum(squared, TINY))
-    # A vanished or overflown iterate would never come back: keep the old one.
-    u = ops.where(squared > TINY, u / norm, start)
-    return norm, ops.stop_gradient(u)
+    # A vanished iterate would never come back: keep the old one.
+    u = ops.where(squared > TINY, ops.stop_gradient(u), start)
+    return norm, u

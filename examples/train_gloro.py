@@ -1,0 +1,288 @@
+"""Trains a network of `recipes.py` and reports what was certified.
+
+    python examples/train_gloro.py --recipe mnist_0.3_fast
+
+Everything goes into one folder: the model, its certificate, the results as
+JSON and as a Markdown table, plots, and logs for TensorBoard. The same command
+again goes on with a run that was interrupted.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import shlex
+import sys
+import time
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--recipe", default="mnist_0.3_fast")
+    parser.add_argument("--data", help="another data set, e.g. npz:PATH")
+    parser.add_argument("--data-dir", help="folder with local data files")
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--epsilon", type=float)
+    parser.add_argument("--batch-size", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
+    parser.add_argument(
+        "--backend", choices=("tensorflow", "jax", "torch"), help="of Keras"
+    )
+    parser.add_argument(
+        "--threads", type=int, help="CPU threads of TensorFlow or PyTorch"
+    )
+    parser.add_argument(
+        "--no-pgd", action="store_true", help="do not attack the network"
+    )
+    return parser.parse_args(arguments)
+
+
+def main():
+    begin = time.perf_counter()
+    arguments = parse()
+    if arguments.backend:
+        os.environ["KERAS_BACKEND"] = arguments.backend
+    # Keras reads the backend when it is imported.
+    from reporting import device
+    from reporting import limit_threads
+
+    limit_threads(arguments.threads)
+    recipe = chosen_recipe(arguments)
+    output = arguments.output or os.path.join(
+        "runs", f"{arguments.recipe}_{arguments.seed}"
+    )
+    os.makedirs(output, exist_ok=True)
+    data = load_data(recipe, arguments)
+    model, run = train(recipe, data, arguments.seed, output)
+    results = {
+        "recipe": arguments.recipe,
+        **report(model, data, output, pgd=not arguments.no_pgd),
+        "published_vra": recipe.published,
+        "epochs": run.epoch,
+        "best_epoch": run.state["best_epoch"],
+        "train_seconds": round(run.state["seconds"], 1),
+        "seed": arguments.seed,
+        "device": device(arguments.threads),
+        "command": "python " + shlex.join(sys.argv),
+        "settings": dataclasses.asdict(recipe),
+    }
+    write_results(results, output)
+    draw(model, data, run.history, output)
+    print(f"\n{output}: finished in {time.perf_counter() - begin:.0f} s")
+
+
+def chosen_recipe(arguments):
+    """The recipe of that name, with what the command line overrides."""
+    from recipes import RECIPES
+
+    if arguments.recipe not in RECIPES:
+        raise SystemExit(
+            f"--recipe should be one of {', '.join(RECIPES)}. Received: "
+            f"{arguments.recipe}"
+        )
+    names = ("data", "epochs", "epsilon", "batch_size")
+    given = {name: getattr(arguments, name) for name in names}
+    return dataclasses.replace(
+        RECIPES[arguments.recipe],
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def load_data(recipe, arguments):
+    from keras_lipschitz import datasets
+
+    return datasets.load(
+        recipe.data,
+        validation=0.1 if recipe.data == "digits" else 1 / 12,
+        seed=arguments.seed,
+        batch_size=recipe.batch_size,
+        augmentation=recipe.augmentation,
+        data_dir=arguments.data_dir,
+    )
+
+
+def build(recipe, data):
+    """The compiled GloroModel of a recipe."""
+    import keras
+
+    import keras_lipschitz
+
+    architecture = getattr(keras_lipschitz.models, recipe.architecture)
+    base = architecture(
+        data.input_shape,
+        data.classes,
+        activation=recipe.activation,
+        kernel_initializer=recipe.initializer,
+    )
+    model = keras_lipschitz.GloroModel(
+        base,
+        epsilon=recipe.epsilon,
+        bound=keras_lipschitz.bounds.GlobalLipschitz(
+            power_iterations=recipe.power_iterations
+        ),
+    )
+    rate = recipe.learning_rate[0]
+    if recipe.optimizer == "muon":
+        optimizer = keras.optimizers.Muon(
+            rate,
+            weight_decay=None,
+            adam_weight_decay=None,
+            exclude_layers=["logits"],
+        )
+    else:
+        optimizer = keras.optimizers.Adam(rate)
+    model.compile(
+        optimizer,
+        loss=recipe.loss,
+        metrics=["clean_accuracy", "vra", "rejection_rate"],
+    )
+    return model
+
+
+def train(recipe, data, seed, output):
+    """Trains, or goes on with, a run; the model ends with its best epoch."""
+    import keras
+    from resumable_run import ResumableRun
+
+    keras.utils.set_random_seed(seed)
+    model = build(recipe, data)
+    settings = {"seed": seed, "size": data.size("train")}
+    settings.update(json.loads(json.dumps(dataclasses.asdict(recipe))))
+    run = ResumableRun(os.path.join(output, "state"), settings)
+    run.restore(model)
+    if run.epoch < recipe.epochs:
+        model.fit(
+            data.train,
+            validation_data=data.validation,
+            epochs=recipe.epochs,
+            initial_epoch=run.epoch,
+            callbacks=callbacks(recipe, data, run, output),
+            shuffle=False,
+            verbose="auto" if sys.stdout.isatty() else 2,
+        )
+    run.restore_best(model)
+    return model, run
+
+
+def callbacks(recipe, data, run, output):
+    import keras
+    import reporting
+
+    from keras_lipschitz import callbacks as steer
+    from keras_lipschitz.datasets import EpochOrder
+
+    first, last = (recipe.epsilon * f for f in recipe.training_epsilon)
+    start, end = recipe.learning_rate
+    chosen = [
+        EpochOrder(data),
+        steer.EpsilonSchedule(
+            first,
+            last,
+            shape=recipe.epsilon_shape,
+            reached_at=recipe.epsilon_reached,
+        ),
+        steer.LearningRateDecay(
+            end,
+            start=start,
+            shape=recipe.decay,
+            begin_at=recipe.decay_begins,
+        ),
+    ]
+    if recipe.trades is not None:
+        chosen.append(steer.TradesSchedule(*recipe.trades))
+    log_constant = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(
+            constant=run.model.certificate.body_constant
+        )
+    )
+    chosen += [log_constant, run]
+    if reporting.tensorboard_is_installed():
+        logs = os.path.join(output, "tensorboard")
+        chosen.append(keras.callbacks.TensorBoard(logs, write_graph=False))
+    return chosen
+
+
+def report(model, data, output, pgd=True):
+    """Measures the trained model on the test set and saves it.
+
+    Returns:
+        A dict of results.
+    """
+    import reporting
+
+    from keras_lipschitz import evaluation
+
+    x, y = data.arrays("test")
+    results, _ = reporting.measure(model, x, y)
+    print(model.certificate)
+    model.certificate.save(os.path.join(output, "certificate.json"))
+    model.save(os.path.join(output, "model.keras"))
+    results["pgd"] = None
+    if pgd and reporting.art_is_usable():
+        results["pgd"], _ = evaluation.pgd_accuracy(model, x, y, steps=20)
+    return results
+
+
+def write_results(results, output):
+    """Writes results.json and results.md, and prints the table."""
+    import reporting
+
+    percent = reporting.percent
+    row = {
+        "recipe": results["recipe"],
+        "epsilon": f"{results['epsilon']:.4g}",
+        "clean": percent(results["clean"]),
+        "PGD": percent(results["pgd"]),
+        f"VRA (level {results['level']})": percent(results["vra"]),
+        "VRA (estimate)": percent(results["vra_estimate"]),
+        "published": percent(results["published_vra"]),
+        "epochs": results["epochs"],
+        "training": f"{results['train_seconds']:.0f} s",
+        "device": results["device"],
+        "seed": results["seed"],
+        "command": f"`{results['command']}`",
+    }
+    table = reporting.markdown_table([row])
+    reporting.write_json(os.path.join(output, "results.json"), results)
+    with open(os.path.join(output, "results.md"), "w") as file:
+        file.write(table + "\n")
+    print("\n" + table)
+
+
+def draw(model, data, history, output):
+    """Writes the plots, where matplotlib is installed."""
+    try:
+        import matplotlib
+    except ImportError:
+        print("No plots: matplotlib is not installed.")
+        return
+    matplotlib.use("Agg")
+    import reporting
+
+    from keras_lipschitz import visualization as show
+
+    x, y = data.arrays("test")
+    _, details = reporting.measure(model, x, y)
+    radius, predicted = details["radius"], details["predicted"]
+    figures = {
+        "certified_accuracy": show.plot_certified_accuracy(
+            radius, predicted == y, epsilon=model.epsilon
+        ),
+        "training": show.plot_training(history),
+        "constants": show.plot_constants(model.certificate),
+    }
+    if x.ndim == 4 and x.shape[-1] in (1, 3):
+        figures["radius_grid"] = show.plot_radius_grid(
+            x, y, predicted, radius, class_names=data.class_names
+        )
+    for name, figure in figures.items():
+        path = os.path.join(output, f"{name}.png")
+        figure.savefig(path, dpi=150, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+import keras
+
+
+class LipschitzUpdate(keras.callbacks.Callback):
+    pass

@@ -1,0 +1,128 @@
+"""Batches for `fit`: tf.data where TensorFlow is, else a PyDataset."""
+
+import math
+
+import keras
+import numpy as np
+
+from keras_lipschitz.datasets.raw_data import scaled
+
+
+def training_batches(x, y, batch_size, seed, augmentation=()):
+    """Batches in a new order every epoch.
+
+    The order, and what the augmentation does, depend on the seed and on the
+    number of the epoch alone. The number counts up by itself; `batches.epoch`
+    may set it (`DataSet.set_epoch`).
+
+    Args:
+        x: Array of samples; uint8 is scaled to `[0, 1]`.
+        y: Integer array of labels.
+        batch_size: Integer.
+        seed: Integer.
+        augmentation: Sequence of the steps in
+            `keras_lipschitz.datasets.augmentation`.
+
+    Returns:
+        A `tf.data.Dataset`, or a `keras.utils.PyDataset` where TensorFlow is
+        not installed.
+    """
+    if tensorflow_is_installed():
+        return _tf_training_batches(x, y, batch_size, seed, augmentation)
+    if augmentation:
+        raise ValueError(
+            "Augmentation runs in tf.data. Expected: TensorFlow installed (it "
+            "need not be the backend), or augmentation=(). Received: "
+            f"augmentation={augmentation!r}"
+        )
+    return ShuffledBatches(x, y, batch_size, seed)
+
+
+def ordered_batches(x, y, batch_size):
+    """Batches in the order of the arrays, the same every time."""
+    if tensorflow_is_installed():
+        import tensorflow as tf
+
+        with tf.device("cpu"):
+            samples = tf.data.Dataset.from_tensor_slices((scaled(x), y))
+            return samples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    return ShuffledBatches(x, y, batch_size, seed=None)
+
+
+def tensorflow_is_installed():
+    try:
+        import tensorflow  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def _tf_training_batches(x, y, batch_size, seed, augmentation):
+    import tensorflow as tf
+
+    steps = math.ceil(len(x) / batch_size)
+    scale = np.float32(1 / 255 if x.dtype == np.uint8 else 1)
+    with tf.device("cpu"):
+        # The whole set stays in memory, unscaled; batches are gathered.
+        images, labels = tf.constant(x), tf.constant(y)
+        epoch = tf.Variable(0, dtype="int64", trainable=False)
+
+    def one_epoch(_):
+        number = epoch.assign_add(1) - 1
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(len(x)), [seed, number]
+        )
+        batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
+        return batches.enumerate(start=number * steps).map(
+            one_batch, num_parallel_calls=tf.data.AUTOTUNE
+        )
+
+    def one_batch(step, indices):
+        batch = tf.cast(tf.gather(images, indices), "float32") * scale
+        for i, change in enumerate(augmentation):
+            batch = change(batch, [seed + 1 + i, step])
+        return batch, tf.gather(labels, indices)
+
+    dataset = tf.data.Dataset.range(1).flat_map(one_epoch)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
+    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset.epoch = epoch
+    return dataset
+
+
+class ShuffledBatches(keras.utils.PyDataset):
+    """Batches from arrays, without TensorFlow.
+
+    Args:
+        x: Array of samples; uint8 is scaled to `[0, 1]`.
+        y: Integer array of labels.
+        batch_size: Integer.
+        seed: Integer, or `None` to keep the order of the arrays.
+        **kwargs: As for `keras.utils.PyDataset`.
+    """
+
+    def __init__(self, x, y, batch_size, seed, **kwargs):
+        super().__init__(**kwargs)
+        self.x, self.y = x, y
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self):
+        return math.ceil(len(self.x) / self.batch_size)
+
+    def __getitem__(self, index):
+        some = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        if self.seed is not None:
+            some = self._order()[some]
+        return scaled(self.x[some]), self.y[some]
+
+    def on_epoch_end(self):
+        self.epoch += 1
+
+    def _order(self):
+        if getattr(self, "_order_of", None) != self.epoch:
+            rng = np.random.default_rng([self.seed, self.epoch])
+            self._known_order = rng.permutation(len(self.x))
+            self._order_of = self.epoch
+        return self._known_order

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+
+from keras_lipschitz import datasets
+from keras_lipschitz.datasets import augmentation as augment
+from keras_lipschitz.datasets import pipelines
+
+pytest.importorskip("tensorflow")
+
+ALL = (
+    augment.RandomFlip(),
+    augment.RandomShift(2),
+    augment.RandomAffine(0.3, 0.2, 0.1, 0.1),
+    augment.RandomContrast(0.8, 1.2),
+    augment.RandomSaturation(0.5, 1.2),
+    augment.RandomNoise(0.1),
+)
+
+
+def images(count=64, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(size=(count, 9, 8, 3)).astype("float32")
+
+
+@pytest.mark.parametrize("step", ALL, ids=lambda step: type(step).__name__)
+def test_seed_decides(step):
+    x = images()
+    one, same, other = (np.asarray(step(x, [3, k])) for k in (0, 0, 1))
+    assert one.shape == x.shape and one.dtype == x.dtype
+    assert one.min() >= 0.0 and one.max() <= 1.0
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, x)
+
+
+def test_flip_mirrors_about_half():
+    x = images(400)
+    y = np.asarray(augment.RandomFlip()(x, [0, 0]))
+    kept = (x == y).all(axis=(1, 2, 3))
+    mirrored = (x[:, :, ::-1] == y).all(axis=(1, 2, 3))
+    assert (kept | mirrored).all() and 140 < kept.sum() < 260
+
+
+def test_shift_moves_by_whole_pixels():
+    x = images(200)
+    y = np.asarray(augment.RandomShift(1)(x, [0, 0]))
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = [
+        padded[:, i : i + 9, j : j + 8] for i in range(3) for j in range(3)
+    ]
+    hits = np.array([(w == y).all(axis=(1, 2, 3)) for w in windows])
+    assert (hits.sum(axis=0) == 1).all()
+    assert (hits.sum(axis=1) > 5).all()
+
+
+def test_affine_without_motion_is_the_identity():
+    x = images(4)
+    y = np.asarray(augment.RandomAffine()(x, [0, 0]))
+    np.testing.assert_allclose(y, x, atol=1e-6)
+
+
+def test_affine_moves_about_the_centre():
+    x = np.zeros((50, 9, 9, 1), "float32")
+    x[:, 4, 4] = 1.0
+    y = np.asarray(augment.RandomAffine(rotation=1.0, zoom=0.3)(x, [0, 0]))
+    np.testing.assert_allclose(y[:, 4, 4, 0], 1.0, atol=1e-5)
+
+
+def test_contrast_and_saturation_keep_the_mean():
+    x = 0.4 + 0.2 * images()
+    y = np.asarray(augment.RandomContrast(0.5, 1.5)(x, [0, 0]))
+    np.testing.assert_allclose(y.mean((1, 2)), x.mean((1, 2)), atol=1e-5)
+    y = np.asarray(augment.RandomSaturation(0.5, 1.5)(x, [0, 0]))
+    np.testing.assert_allclose(y.mean(3), x.mean(3), atol=1e-5)
+
+
+def test_pipeline_repeats_the_augmentation_of_an_epoch(tmp_path):
+    x = (images(20) * 255).astype("uint8")
+    y = np.arange(20) % 2
+    np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
+
+    def epoch(number):
+        data = datasets.load(
+            f"npz:{tmp_path / 'a.npz'}",
+            validation=4,
+            batch_size=5,
+            augmentation=ALL,
+        )
+        data.set_epoch(number)
+        return np.concatenate([np.asarray(x) for x, _ in data.train])
+
+    np.testing.assert_array_equal(epoch(2), epoch(2))
+    assert not np.array_equal(epoch(2), epoch(3))
+
+
+def test_needs_tensorflow(tmp_path, monkeypatch):
+    monkeypatch.setattr(pipelines, "tensorflow_is_installed", lambda: False)
+    with pytest.raises(ValueError, match="Augmentation runs in tf.data"):
+        datasets.load("digits", augmentation=ALL)

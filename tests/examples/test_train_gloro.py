@@ -1,0 +1,187 @@
+"""The examples as a user runs them: as commands."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+RESULTS = (
+    "model.keras",
+    "certificate.json",
+    "results.json",
+    "results.md",
+    "certified_accuracy.png",
+    "training.png",
+    "constants.png",
+    "radius_grid.png",
+)
+# Facts of the machine and of the moment.
+VOLATILE = {
+    "train_seconds",
+    "certify_seconds",
+    "estimate_seconds",
+    "command",
+    "device",
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A small problem with images, in a file of a user's own."""
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 3
+    x = rng.integers(0, 60, (400, 8, 8, 1))
+    for k in range(3):
+        x[y == k, 2 * k : 2 * k + 3] += 150
+    path = tmp_path / "own.npz"
+    x = x.astype("uint8")
+    np.savez(
+        path, x_train=x[:300], y_train=y[:300], x_test=x[300:], y_test=y[300:]
+    )
+    return f"npz:{path}"
+
+
+def command(data, output, epochs):
+    return [
+        sys.executable,
+        str(ROOT / "examples" / "train_gloro.py"),
+        "--recipe=digits",
+        f"--data={data}",
+        f"--epochs={epochs}",
+        f"--output={output}",
+        "--epsilon=0.1",
+        "--threads=1",
+        "--no-pgd",
+    ]
+
+
+def environment():
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {**os.environ, "PYTHONPATH": path, "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def run(*arguments):
+    done = subprocess.run(
+        arguments, env=environment(), capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def finished_epochs(output):
+    state = output / "state" / "state.json"
+    return json.loads(state.read_text())["epoch"] if state.exists() else 0
+
+
+def kill_after(epochs, arguments, output):
+    """Kills a run once so many epochs are on disk."""
+    process = subprocess.Popen(
+        arguments,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        while finished_epochs(output) < epochs:
+            assert process.poll() is None, "the run ended by itself"
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run(*command(data, whole, epochs=40))
+    kill_after(2, command(data, broken, epochs=40), broken)
+    assert 2 <= finished_epochs(broken) < 40
+    run(*command(data, broken, epochs=40))
+    for name in RESULTS:
+        assert (whole / name).exists() and (broken / name).exists(), name
+    assert sorted(os.listdir(whole)) == sorted(os.listdir(broken))
+    one, other = (
+        json.loads((folder / "results.json").read_text())
+        for folder in (whole, broken)
+    )
+    assert one["best_epoch"] == other["best_epoch"]
+    assert one["epochs"] == other["epochs"] == 40
+    for key in one.keys() - VOLATILE:
+        if isinstance(one[key], float):
+            assert one[key] == pytest.approx(other[key], rel=1e-4), key
+        else:
+            assert one[key] == other[key], key
+    # The last epoch selects nothing: the best one on validation does.
+    history = json.loads((broken / "state" / "state.json").read_text())
+    vra = history["history"]["val_vra"]
+    assert len(vra) == 40
+    assert vra[other["best_epoch"] - 1] == max(vra)
+
+    printed = run(
+        sys.executable,
+        str(ROOT / "examples" / "evaluate.py"),
+        str(whole / "model.keras"),
+        f"--data={data}",
+        "--epsilon",
+        "0.05",
+        "0.1",
+        "--attack-steps=5",
+        "--search-samples=20",
+        "--search-steps=10",
+        "--sigma=0.1",
+        "--votes=50",
+        "--smoothed-samples=5",
+        f"--output={tmp_path / 'evaluation.json'}",
+    )
+    assert "certified upper bound" in printed
+    measured = json.loads((tmp_path / "evaluation.json").read_text())
+    small, large = measured["by_radius"]
+    assert large["vra"] == pytest.approx(one["vra"])
+    assert small["vra"] >= large["vra"]
+    if large["pgd"] is not None:
+        assert large["clean"] >= large["pgd"] >= large["vra"]
+    found = measured["tightness"]
+    assert found["global_lower"] <= found["upper"] * (1 + 1e-6)
+    assert measured["randomized_smoothing"]["samples"] == 5
+
+
+def test_other_settings_are_refused(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from resumable_run import ResumableRun
+
+    run = ResumableRun(tmp_path, {"epochs": (1, 2)})
+    run._write(run.state)
+    assert ResumableRun(tmp_path, {"epochs": (1, 2)}).epoch == 0
+    with pytest.raises(ValueError, match="other settings"):
+        ResumableRun(tmp_path, {"epochs": (1, 3)})
+
+
+def test_recipes_name_what_exists(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    from recipes import RECIPES
+
+    import keras_lipschitz
+
+    for name, recipe in RECIPES.items():
+        assert callable(getattr(keras_lipschitz.models, recipe.architecture))
+        loss = keras_lipschitz.losses.get(recipe.loss)
+        assert not isinstance(loss, str), name
+        assert (recipe.trades is not None) == hasattr(loss, "weight"), name
+
+
+def test_two_moons(tmp_path):
+    pytest.importorskip("sklearn")
+    picture = tmp_path / "moons.png"
+    run(
+        sys.executable,
+        str(ROOT / "examples" / "two_moons.py"),
+        "--epochs=2",
+        f"--output={picture}",
+    )
+    assert picture.stat().st_size > 10000

@@ -1,0 +1,76 @@
+"""Every public layer goes through the common layer test."""
+
+import inspect
+
+import keras
+import pytest
+from layer_test import run_layer_test
+
+from keras_lipschitz import layers
+
+IMAGE = (4, 6, 6, 4)
+FIRST = {"data_format": "channels_first"}
+
+CASES = [
+    (layers.GroupSort, {}, (4, 6)),
+    (layers.GroupSort, {"group_size": 3}, (4, 6)),
+    (layers.GroupSort, {"group_size": 2, "axis": 1}, IMAGE),
+    (layers.GroupSort, {"group_size": 20}, (4, 40)),
+    (layers.InvertibleDownsampling, {}, IMAGE),
+    (layers.InvertibleDownsampling, {"pool_size": (3, 2), **FIRST}, IMAGE),
+    (layers.InvertibleUpsampling, {}, IMAGE),
+    (layers.InvertibleUpsampling, {"pool_size": (2, 3), **FIRST}, IMAGE),
+    (layers.L2NormPooling2D, {}, IMAGE),
+    (layers.L2NormPooling2D, {"pool_size": 4, "padding": "same"}, IMAGE),
+    (layers.LipschitzConv2D, {"filters": 3, "kernel_size": 3}, IMAGE),
+    (
+        layers.LipschitzConv2D,
+        {"filters": 4, "kernel_size": 2, "groups": 2, "activation": "relu"},
+        IMAGE,
+    ),
+    (layers.LipschitzDense, {"units": 3}, (4, 5)),
+    (layers.LipschitzDense, {"units": 3, "activation": "relu"}, (4, 2, 5)),
+    (
+        layers.LipschitzDepthwiseConv2D,
+        {"kernel_size": 3, "strides": 2, "padding": "same"},
+        IMAGE,
+    ),
+    (layers.MinMax, {}, IMAGE),
+    (layers.MinMax, {"axis": 1}, (4, 6, 5)),
+    (layers.MinMax, {"pairing": "adjacent"}, IMAGE),
+    (layers.MinMax, {"pairing": "adjacent", "axis": 1}, (4, 6, 5)),
+    (layers.ScaledAveragePooling2D, {}, IMAGE),
+    (
+        layers.ScaledAveragePooling2D,
+        {"pool_size": (4, 3), "padding": "same", **FIRST},
+        IMAGE,
+    ),
+    (layers.ScaledGlobalAveragePooling2D, {}, IMAGE),
+    (layers.ScaledGlobalAveragePooling2D, {"keepdims": True, **FIRST}, IMAGE),
+    (layers.Scaling, {}, IMAGE),
+    (
+        layers.Scaling,
+        {
+            "initializer": keras.initializers.Constant(2.5),
+            "regularizer": "l2",
+            "constraint": "non_neg",
+        },
+        (4, 5),
+    ),
+]
+
+
+@pytest.mark.multi_backend
+@pytest.mark.parametrize(
+    "layer_class, init_kwargs, input_shape",
+    CASES,
+    ids=[f"{case[0].__name__}-{i}" for i, case in enumerate(CASES)],
+)
+def test_layer(layer_class, init_kwargs, input_shape):
+    run_layer_test(layer_class, init_kwargs, input_shape)
+
+
+def test_no_public_layer_is_left_out():
+    abstract = {layers.LipschitzLayer, layers.LinearLipschitzLayer}
+    public = {c for c in vars(layers).values() if inspect.isclass(c)}
+    assert public - abstract == {case[0] for case in CASES}
