@@ -10,7 +10,6 @@ prefetches, so the last should be hardly more than the larger of the others.
 import os
 import sys
 import tempfile
-import time
 
 import measure
 
@@ -40,7 +39,7 @@ def main():
     arguments = parser.parse_args()
     measure.limit_threads(arguments.threads)
     sys.path.append(os.path.join(ROOT, "examples"))
-    rows = [row(name, arguments.steps) for name in arguments.recipes]
+    rows = [row(name, arguments) for name in arguments.recipes]
     print(f"\n{measure.machine(arguments.threads)}\n")
     measure.print_table(HEADER, rows)
     print(
@@ -50,23 +49,26 @@ def main():
     )
 
 
-def row(name, steps):
+def row(name, arguments):
     """One line of the table."""
     import train_gloro
     from recipes import RECIPES
 
     recipe = RECIPES[name]
-    data = made_up(recipe, *SHAPES[name], steps)
+    data = made_up(recipe, *SHAPES[name], arguments.steps)
     model = train_gloro.build(recipe, data)
-    x, y = next(iter(data.train))
-    model.fit(data.train, verbose=0, shuffle=False)
-    alone = per_step(lambda: consume(data.train), steps)
-    step = per_step(lambda: fit_on(model, x, y, steps), steps)
-    both = per_step(
-        lambda: model.fit(data.train, verbose=0, shuffle=False), steps
+    same = repeated(data.train, arguments.steps)
+    alone, step, both = measure.interleaved(
+        lambda: consume(data.train),
+        lambda: model.fit(same, verbose=0, shuffle=False),
+        lambda: model.fit(data.train, verbose=0, shuffle=False),
+        seconds=arguments.seconds,
+        warm_up=2,
+        at_least=5,
     )
     waiting = max(0.0, both / step - 1)
-    times = [f"{1e3 * seconds:.1f}" for seconds in (alone, step, both)]
+    per_step = (seconds / arguments.steps for seconds in (alone, step, both))
+    times = [f"{1e3 * seconds:.1f}" for seconds in per_step]
     return (name, *times, f"{waiting:.0%}")
 
 
@@ -100,28 +102,12 @@ def consume(batches):
         pass
 
 
-def fit_on(model, x, y, steps):
-    """An epoch of the same batch, again and again."""
-    import keras
+def repeated(batches, steps):
+    """The first batch again and again: data that costs nothing."""
+    import tensorflow as tf
 
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        batches = tf.data.Dataset.from_tensors((x, y)).repeat(steps)
-        model.fit(batches, verbose=0, shuffle=False)
-    else:
-        for _ in range(steps):
-            model.train_on_batch(x, y)
-
-
-def per_step(epoch, steps, repetitions=3):
-    """Seconds of a step, in the fastest of some epochs."""
-    seconds = []
-    for _ in range(repetitions):
-        begin = time.perf_counter()
-        epoch()
-        seconds.append(time.perf_counter() - begin)
-    return min(seconds) / steps
+    first = next(iter(batches))
+    return tf.data.Dataset.from_tensors(first).repeat(steps)
 
 
 if __name__ == "__main__":

@@ -25,12 +25,12 @@ class Recipe:
         data: Name for `keras_lipschitz.datasets.load`.
         architecture: Name of a function in `keras_lipschitz.models`.
         epsilon: The l2 radius to certify.
+        network: Further arguments of that function.
         training_epsilon: The radius in training, first and last, as multiples
             of `epsilon`.
         epochs: Passes over the training set.
         batch_size: Samples a step.
-        optimizer: `"adam"`, or `"muon"`: hidden Dense kernels then move by
-            orthogonal matrices, the rest as with Adam.
+        optimizer: `"adam"`, or `"muon"`: see `KernelMuon`.
         learning_rate: First and last.
         decay: Shape of its way from first to last.
         decay_begins: Fraction of the run for which it stays.
@@ -49,6 +49,7 @@ class Recipe:
     data: str
     architecture: str
     epsilon: float
+    network: dict = dataclasses.field(default_factory=dict)
     training_epsilon: tuple = (1.0, 1.0)
     epochs: int = 100
     batch_size: int = 256
@@ -125,7 +126,7 @@ MNIST_03_FAST = Recipe(
     training_epsilon=(1.5, 1.5),
     epochs=40,
     optimizer="muon",
-    learning_rate=(4e-3, 1e-6),
+    learning_rate=(2e-3, 1e-6),
     decay="cosine",
     decay_begins=0.0,
 )
@@ -162,8 +163,13 @@ RECIPES = {
     ),
     "mnist_0.3_fast": MNIST_03_FAST,
     "mnist_1.58_fast": MNIST_158_FAST,
-    "mnist_1.58_small": dataclasses.replace(
-        MNIST_158_FAST, architecture="cnn_2c2f"
+    "mnist_1.58_wide": dataclasses.replace(
+        MNIST_158_FAST,
+        architecture="cnn",
+        network={
+            "convolutions": ((4, 32, 2), (4, 64, 2)),
+            "units": (128, 128),
+        },
     ),
     "fashion_mnist": dataclasses.replace(MNIST_03_FAST, data="fashion_mnist"),
     "digits": dataclasses.replace(MNIST_03_FAST, data="digits", batch_size=64),

@@ -25,6 +25,8 @@ class ResumableRun(keras.callbacks.Callback):
         os.makedirs(directory, exist_ok=True)
         self.directory = directory
         self.monitor = monitor
+        # Through JSON, so that tuples and lists are the same.
+        settings = json.loads(json.dumps(settings))
         self.state = self._read() or {
             "settings": settings,
             "epoch": 0,
@@ -33,8 +35,7 @@ class ResumableRun(keras.callbacks.Callback):
             "seconds": 0.0,
             "history": {},
         }
-        # Through JSON, so that tuples and lists are the same.
-        if self.state["settings"] != json.loads(json.dumps(settings)):
+        if self.state["settings"] != settings:
             raise ValueError(
                 f"The run in {directory} has other settings. Expected: "
                 f"{self.state['settings']}. Received: {settings}. Choose "

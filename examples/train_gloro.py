@@ -9,11 +9,12 @@ again goes on with a run that was interrupted.
 
 import argparse
 import dataclasses
-import json
 import os
 import shlex
 import sys
 import time
+
+METRICS = ["clean_accuracy", "vra", "rejection_rate"]
 
 
 def parse(arguments=None):
@@ -108,6 +109,7 @@ def load_data(recipe, arguments):
 def build(recipe, data):
     """The compiled GloroModel of a recipe."""
     import keras
+    from kernel_muon import KernelMuon
 
     import keras_lipschitz
 
@@ -117,6 +119,7 @@ def build(recipe, data):
         data.classes,
         activation=recipe.activation,
         kernel_initializer=recipe.initializer,
+        **recipe.network,
     )
     model = keras_lipschitz.GloroModel(
         base,
@@ -127,7 +130,7 @@ def build(recipe, data):
     )
     rate = recipe.learning_rate[0]
     if recipe.optimizer == "muon":
-        optimizer = keras.optimizers.Muon(
+        optimizer = KernelMuon(
             rate,
             weight_decay=None,
             adam_weight_decay=None,
@@ -135,11 +138,7 @@ def build(recipe, data):
         )
     else:
         optimizer = keras.optimizers.Adam(rate)
-    model.compile(
-        optimizer,
-        loss=recipe.loss,
-        metrics=["clean_accuracy", "vra", "rejection_rate"],
-    )
+    model.compile(optimizer, loss=recipe.loss, metrics=METRICS)
     return model
 
 
@@ -150,8 +149,11 @@ def train(recipe, data, seed, output):
 
     keras.utils.set_random_seed(seed)
     model = build(recipe, data)
-    settings = {"seed": seed, "size": data.size("train")}
-    settings.update(json.loads(json.dumps(dataclasses.asdict(recipe))))
+    settings = {
+        "seed": seed,
+        "training_samples": data.size("train"),
+        **dataclasses.asdict(recipe),
+    }
     run = ResumableRun(os.path.join(output, "state"), settings)
     run.restore(model)
     if run.epoch < recipe.epochs:
@@ -165,6 +167,8 @@ def train(recipe, data, seed, output):
             verbose="auto" if sys.stdout.isatty() else 2,
         )
     run.restore_best(model)
+    # What is saved needs no optimizer.
+    model.compile(loss=recipe.loss, metrics=METRICS)
     return model, run
 
 

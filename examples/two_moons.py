@@ -28,7 +28,7 @@ def main():
 
     x, y = make_moons(1000, noise=0.06, random_state=arguments.seed)
     figure, panels = plt.subplots(
-        1, len(RADII), figsize=(11, 3.4), layout="constrained", sharey=True
+        1, len(RADII), figsize=(11, 2.9), layout="constrained", sharey=True
     )
     for axes, epsilon in zip(panels, RADII, strict=True):
         model = trained(x, y, epsilon, arguments)

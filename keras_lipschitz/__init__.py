@@ -1,7 +1,10 @@
 """Keras 3 networks whose robustness is proved."""
 
 from keras_lipschitz import bounds
+from keras_lipschitz import callbacks
 from keras_lipschitz import certification
+from keras_lipschitz import datasets
+from keras_lipschitz import evaluation
 from keras_lipschitz import layers
 from keras_lipschitz import losses
 from keras_lipschitz import metrics

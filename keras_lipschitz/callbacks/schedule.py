@@ -42,7 +42,9 @@ class Schedule(keras.callbacks.Callback):
     """
 
     log_name = None
-    # The batch hooks read no variable, so JAX need not wait for each step.
+    # On JAX `self.model` brings the trainer's state and the variables together,
+    # which `assign` needs, and which no other batch hook may do: they run beside
+    # the training, and it need not wait for them.
     async_safe = True
 
     def __init__(
@@ -71,12 +73,9 @@ class Schedule(keras.callbacks.Callback):
 
     def value_at(self, progress):
         """The value at a progress of the run, from 0 to 1."""
-        span = self.reached_at - self.begin_at
-        past = progress - self.begin_at
-        if progress >= self.reached_at:
-            t = 1.0
-        else:
-            t = past / span
+        t = 1.0
+        if progress < self.reached_at:
+            t = (progress - self.begin_at) / (self.reached_at - self.begin_at)
         return interpolate(self.start, self.end, t, self.shape)
 
     def assign(self, value):
@@ -89,7 +88,11 @@ class Schedule(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         self.check_model()
         self._value = None
-        self._executions = self._known_executions()
+        self._steps_per_execution = self.model.steps_per_execution
+        steps = self.params.get("steps")
+        self._executions = steps and math.ceil(
+            steps / self._steps_per_execution
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         last = epoch + 1 >= self.params["epochs"]
@@ -100,45 +103,34 @@ class Schedule(keras.callbacks.Callback):
                 "`steps_per_epoch` in `fit`, or more epochs. Received: "
                 f"steps_per_epoch=None, epochs={self.params['epochs']}"
             )
-        self._epoch = epoch
-        self._executed = 0
+        self._epoch, self._ended = epoch, []
 
     def on_train_batch_begin(self, batch, logs=None):
-        value = self.value_at(self._progress())
-        self._executed += 1
+        value = self._value_in(batch)
         if value != self._value:
-            if hasattr(self.model, "jax_state_sync"):
-                # During an epoch the JAX trainer keeps the state to itself;
-                # after a sync it reads the variables again.
-                self.model.jax_state_sync()
             self.assign(value)
             self._value = value
 
     def on_train_batch_end(self, batch, logs=None):
-        self._log(logs)
+        self._ended.append(batch)
+        logs[self.log_name] = self._value_in(batch)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._ended:
+            logs[self.log_name] = self._value_in(max(self._ended))
         if self._executions is None:
-            self._executions = self._executed
-        self._log(logs)
+            self._executions = len(self._ended)
 
-    def _progress(self):
+    def _value_in(self, batch):
+        """The value in a batch of the present epoch."""
+        epochs = self.params["epochs"]
         if self._executions is None:
             # The first epoch over data of unknown length.
-            return self._epoch / self.params["epochs"]
-        done = self._epoch * self._executions + self._executed
-        last = self.params["epochs"] * self._executions - 1
-        return done / last if last > 0 else 1.0
-
-    def _known_executions(self):
-        steps = self.params.get("steps")
-        if steps is None:
-            return None
-        return math.ceil(steps / self.model.steps_per_execution)
-
-    def _log(self, logs):
-        if logs is not None and self._value is not None:
-            logs[self.log_name] = self._value
+            return self.value_at(self._epoch / epochs)
+        done = self._epoch * self._executions
+        done += batch // self._steps_per_execution
+        last = epochs * self._executions - 1
+        return self.value_at(done / last if last > 0 else 1.0)
 
     def _check_value(self, name, value):
         if not is_amount(value):

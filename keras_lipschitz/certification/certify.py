@@ -4,13 +4,14 @@ import numpy as np
 
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certificate import LayerNorm
+from keras_lipschitz.certification.levels import check_level
+from keras_lipschitz.certification.levels import is_deployed
+from keras_lipschitz.certification.network import evaluations_of
 from keras_lipschitz.certification.norms import spectral_norm
 from keras_lipschitz.certification.operators import operator_of
 from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.certification.rounding import pairwise_distance_bounds
 from keras_lipschitz.certification.rounding import row_norm_bounds
-
-LEVELS = ("R", "estimate")
 
 
 def certify(bound, weights, level="R"):
@@ -19,18 +20,20 @@ def certify(bound, weights, level="R"):
     Args:
         bound: An attached `GlobalLipschitz`.
         weights: Fingerprint of the weights, kept in the certificate.
-        level: `"R"`: proven upper bounds for the network in exact arithmetic.
+        level: `"R"`, `"F64"` or `"F32"`: proven upper bounds, for decisions
+            of the network in exact, float64 or float32 arithmetic.
             `"estimate"`: norms from below, to the tolerance of Lanczos.
 
     Returns:
         A `Certificate`.
+
+    Raises:
+        ValueError: Where the arithmetic of the level cannot be bounded.
     """
-    if level not in LEVELS:
-        raise ValueError(
-            f"`level` should be one of {LEVELS}. Received: level={level!r}"
-        )
-    rigorous = level != "estimate"
     composition, vectors = bound.composition, bound.vectors()
+    if is_deployed(level):
+        check_level(level, evaluations_of(composition))
+    rigorous = level != "estimate"
     norms = {
         key: _norm(linear_map, vectors.get(key), rigorous)
         for key, linear_map in composition.linear_maps.items()

@@ -77,6 +77,24 @@ class ConvolutionOperator(Operator):
             slice(start, last * stride + offset + 1, stride),
         )
 
+    def trimmed(self):
+        """The same operator without taps that meet nothing but padding."""
+        kernel, padding = self.kernel, []
+        for axis, (before, after) in enumerate(self.padding):
+            taps = self.kernel.shape[axis]
+            met = [t for t in range(taps) if self.meetings(axis, t)[0].stop]
+            first, last = (met[0], met[-1]) if met else (0, taps - 1)
+            cut = range(first, last + 1) if met else []
+            kernel = np.take(kernel, cut, axis=axis)
+            dilation = self.dilation[axis]
+            padding.append(
+                (
+                    before - first * dilation,
+                    after - (taps - 1 - last) * dilation,
+                )
+            )
+        return dataclasses.replace(self, kernel=kernel, padding=tuple(padding))
+
     def _taps(self):
         """Matrices `(groups, inputs, outputs)` with their meeting places."""
         for tap in itertools.product(*map(range, self.kernel.shape[:-2])):

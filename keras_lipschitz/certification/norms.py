@@ -1,11 +1,18 @@
 """Spectral norms between a lower and an upper bound."""
 
 import dataclasses
+import math
 
 import numpy as np
 
+from keras_lipschitz.certification.arithmetic import check_arithmetic
 from keras_lipschitz.certification.lanczos import top_singular_vector
+from keras_lipschitz.certification.operators import ConvolutionOperator
 from keras_lipschitz.certification.operators import DiagonalOperator
+from keras_lipschitz.certification.planning import family_of
+from keras_lipschitz.certification.planning import torus_family
+from keras_lipschitz.certification.proof import prove
+from keras_lipschitz.certification.proof import prove_by_squaring
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,26 +42,60 @@ def spectral_norm(operator, start=None, rigorous=True):
     Returns:
         A `Norm`. Powers of two pull out: those of `2 ** k A` are `2 ** k`
         times those of `A`, exactly.
+
+    Raises:
+        ValueError: The operator has entries that are not finite.
+        RuntimeError: The process does not round as IEEE 754 asks for.
     """
-    entries = operator.entries
-    if not np.isfinite(entries).all():
-        raise ValueError(
-            "Expected a kernel of finite numbers. Received: "
-            f"{np.count_nonzero(~np.isfinite(entries))} of {entries.size} "
-            "entries are infinite or not a number"
-        )
-    largest = float(np.abs(entries).max(initial=0.0))
-    if largest == 0.0 or 0 in operator.shape:
+    check_arithmetic()
+    operator = _checked(operator)
+    entries = np.abs(operator.entries)
+    largest = float(entries.max(initial=0.0))
+    if largest == 0.0:
         return Norm(0.0, 0.0, "zero")
     if isinstance(operator, DiagonalOperator):
-        return Norm(largest, largest, "exact")
+        return Norm(largest, largest, "largest factor")
     exponent = int(np.frexp(largest)[1])
-    operator = operator.scaled(-exponent)
-    vector = top_singular_vector(operator, start)
-    lower = float(
-        np.linalg.norm(operator.matvec(vector)) / np.linalg.norm(vector)
+    norm = _ordinary_norm(operator.scaled(-exponent), start, rigorous)
+    return Norm(
+        float(np.ldexp(norm.lower, exponent)),
+        _scaled_up(norm.upper, exponent),
+        norm.method,
     )
-    lower = float(np.ldexp(lower, exponent))
+
+
+def _checked(operator):
+    entries = operator.entries
+    if not np.isfinite(entries).all():
+        wrong = np.count_nonzero(~np.isfinite(entries))
+        raise ValueError(
+            "Expected a kernel of finite numbers. Received: "
+            f"{wrong} of {entries.size} are infinite or not a number"
+        )
+    if isinstance(operator, ConvolutionOperator):
+        return operator.trimmed()
+    return operator
+
+
+def _ordinary_norm(operator, start, rigorous):
+    """The same for entries whose largest is between one half and one."""
+    vector = top_singular_vector(operator, start)
+    lower = float(np.linalg.norm(operator.matvec(vector)))
     if not rigorous:
         return Norm(lower, lower, "estimate")
-    raise NotImplementedError
+    family = family_of(operator, vector)
+    upper, method = prove(family, lower), family.method
+    if math.isinf(upper):
+        if isinstance(operator, ConvolutionOperator):
+            family = torus_family(operator, vector)
+        upper, method = prove_by_squaring(family), "gram iteration"
+    return Norm(lower, float(upper), method)
+
+
+def _scaled_up(bound, exponent):
+    """`bound * 2 ** exponent`, not less even where that is subnormal."""
+    with np.errstate(over="ignore"):
+        scaled = float(np.ldexp(bound, exponent))
+        if np.ldexp(scaled, -exponent) < bound:
+            scaled = float(np.nextafter(scaled, np.inf))
+    return scaled

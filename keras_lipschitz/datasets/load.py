@@ -102,7 +102,6 @@ def _read_tfds(tfds, name):
     parts, info = tfds.load(
         name, split=["train", "test"], batch_size=-1, with_info=True
     )
-    label = "label"
     train, test = (tfds.as_numpy(part) for part in parts)
     return RawData(
         x_train=train["image"],

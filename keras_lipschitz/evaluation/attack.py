@@ -31,10 +31,12 @@ def pgd_accuracy(
     x, y = np.asarray(x, "float32"), np.asarray(y).reshape(-1)
     right = _predict(model, x, batch_size) == y
     adversarial = x.copy()
+    if epsilon == 0:
+        return float(right.mean()), adversarial
     attack = _attack(model, epsilon, steps, batch_size)
     for restart in range(restarts + 1):
         left = np.flatnonzero(right)
-        if epsilon == 0 or not len(left):
+        if not len(left):
             break
         attack.set_params(num_random_init=min(restart, 1))
         moved = attack.generate(x[left], y=y[left])

@@ -12,6 +12,7 @@ from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import certify
+from keras_lipschitz.certification.decide import Decider
 from keras_lipschitz.certification.decisions import certified_radius
 from keras_lipschitz.certification.fingerprint import fingerprint
 from keras_lipschitz.certification.rounding import float32_up
@@ -169,15 +170,19 @@ class GloroModel(keras.Model):
         Runs on the host in float64.
 
         Args:
-            level: `"R"`: every norm is a proven upper bound, rounding included,
-                so decisions hold for the network in exact arithmetic.
-                `"estimate"`: norms approached from below; faster, and no proof.
+            level: What `predict_certified` proves. `"R"`: decisions of the
+                network in exact arithmetic; every norm is a proven upper
+                bound, rounding included. `"F64"` and `"F32"`: decisions of
+                every evaluation in float64, or in float32 on a CPU, whatever
+                the order of its operations. `"estimate"`: nothing; norms are
+                approached from below, which is faster.
 
         Returns:
             A `Certificate`; prints as a table by layer.
 
         Raises:
-            ValueError: Where a weight is NaN or infinite.
+            ValueError: Where a weight is NaN or infinite, or the arithmetic of
+                the level cannot be bounded; says why.
         """
         check_finite(self.base)
         self._keep(certify(self.bound, self.fingerprint(), level))
@@ -227,6 +232,9 @@ class GloroModel(keras.Model):
     def predict_certified(self, x, batch_size=None):
         """Predicts with proof: a label for each input, or an abstention.
 
+        Decides at the level of the certificate (`certify`), `"R"` where there
+        was none: on the host, from an evaluation in float64.
+
         Args:
             x: Inputs, as for `predict`.
             batch_size: As for `predict`.
@@ -234,14 +242,23 @@ class GloroModel(keras.Model):
         Returns:
             `CertifiedPrediction(label, radius)`: the label is `-1` where the
             radius is not larger than `epsilon`.
+
+        Raises:
+            ValueError: Where it is not known how a layer rounds; names it.
         """
-        outputs = self.predict(x, batch_size=batch_size, verbose=0)
-        logits = outputs[:, :-1].astype("float64")
-        radius = certified_radius(logits, self.certificate.margin_constants)
-        certified = (radius > self.epsilon) & (
-            np.argmax(outputs, axis=1) < self.classes
-        )
-        label = np.where(certified, np.argmax(logits, axis=1), ABSTAIN)
+        self._ensure_certified()
+        if self.certificate.rigorous:
+            decide = Decider(
+                self.certificate, self.base, self.bound.composition
+            )
+            label, radius = decide(x, batch_size)
+        else:
+            logits = self.predict(x, batch_size, verbose=0)[:, :-1]
+            label = np.argmax(logits, axis=1)
+            radius = certified_radius(
+                logits, self.certificate.margin_constants
+            )
+        label = np.where(radius > self.epsilon, label, ABSTAIN)
         return CertifiedPrediction(label, radius)
 
     # Training and evaluation.
@@ -348,6 +365,8 @@ class GloroModel(keras.Model):
         return super().predict_on_batch(*args, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
+        # Left to choose, Keras' image augmentation trains, and tells Dropout.
+        training = bool(training)
         if not training and is_concrete(inputs):
             self._ensure_certified()
         return super().call(inputs, training=training, mask=mask)

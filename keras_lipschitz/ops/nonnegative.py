@@ -7,7 +7,7 @@ import scipy.sparse
 
 # Dense eigenvectors are cheap up to here; longer axes are so regular that a
 # vector of ones is already close.
-_LARGEST_DENSE = 512
+_LARGEST_DENSE = 256
 _STEPS = 300
 # Added to the eigenvector, whose small entries are noise.
 _FLOOR = 1e-9

@@ -22,7 +22,7 @@ def sort_pair(a, b):
     """
     dtype = keras.backend.standardize_dtype(a.dtype)
     if keras.backend.backend() == "tensorflow" and dtype in _WORDS:
-        return _sort_pair_in_words(a, b)
+        return _sort_pair_by_arithmetic(a, b)
     return select_pair(a, b)
 
 
@@ -32,21 +32,35 @@ def select_pair(a, b):
     return ops.where(exchange, b, a), ops.where(exchange, a, b)
 
 
-# Without XLA, TensorFlow's selections cost more than arithmetic; arithmetic on
-# the words that hold the floats wraps around, so it moves them unrounded. The
-# backward pass keeps one byte for each pair, and neither of its members.
+# Without XLA, selection is slow on TensorFlow, and the gradient of a selection
+# is two of them. Arithmetic is fast, and the backward pass keeps one byte for
+# each pair instead of its members.
 @ops.custom_gradient
-def _sort_pair_in_words(a, b):
+def _sort_pair_by_arithmetic(a, b):
     exchange = a > b
 
-    def gradient(*args, upstream=None):
-        low, high = upstream if upstream is not None else args
-        dtype = keras.backend.standardize_dtype(low.dtype)
-        low, high = (ops.view(g, _WORDS[dtype]) for g in (low, high))
-        difference = (high - low) * ops.cast(exchange, _WORDS[dtype])
-        return (
-            ops.view(low + difference, dtype),
-            ops.view(high - difference, dtype),
-        )
+    def gradient(low, high):
+        return _exchange(exchange, low, high)
 
     return (ops.minimum(a, b), ops.maximum(a, b)), gradient
+
+
+def _exchange(exchange, a, b):
+    """`(b, a)` where `exchange`, else `(a, b)`: its own gradient."""
+
+    @ops.custom_gradient
+    def exchanged(a, b):
+        def gradient(low, high):
+            return _exchange(exchange, low, high)
+
+        # Sums of the words that hold the floats wrap around: nothing is
+        # rounded, and an infinite gradient stays with its entry.
+        dtype = keras.backend.standardize_dtype(a.dtype)
+        a, b = ops.view(a, _WORDS[dtype]), ops.view(b, _WORDS[dtype])
+        change = (b - a) * ops.cast(exchange, _WORDS[dtype])
+        return (
+            ops.view(a + change, dtype),
+            ops.view(b - change, dtype),
+        ), gradient
+
+    return exchanged(a, b)

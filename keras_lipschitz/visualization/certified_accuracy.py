@@ -3,9 +3,7 @@ import numpy as np
 from keras_lipschitz.visualization import style
 
 
-def plot_certified_accuracy(
-    radii, correct, epsilon=None, name=None, axes=None
-):
+def plot_certified_accuracy(radii, correct, epsilon=None, name=None, axes=None):
     """Certified accuracy against the radius.
 
     At radius `r` the curve gives the share of samples that are classified
@@ -39,9 +37,7 @@ def plot_certified_accuracy(
         _, ((axes,),) = style.new_figure(6.4, 4.0)
         axes.set_prop_cycle(color=style.CYCLE)
     steps, accuracy = certified_accuracy(radii, correct)
-    (line,) = axes.step(
-        steps, accuracy, where="post", linewidth=2, label=name
-    )
+    (line,) = axes.step(steps, accuracy, where="post", linewidth=2, label=name)
     clean = correct.mean()
     axes.plot(0, clean, "o", color=line.get_color(), clip_on=False)
     axes.annotate(
@@ -97,7 +93,8 @@ def _decorate(axes):
     from matplotlib.ticker import PercentFormatter
 
     style.tidy(axes)
-    axes.set_xlim(left=0)
+    # Still open to the right, for another curve.
+    axes.set_xlim(left=0, auto=True)
     # Room above 100 % for the number at the clean accuracy.
     axes.set_ylim(0, 1.06)
     axes.set_yticks(np.linspace(0, 1, 6))

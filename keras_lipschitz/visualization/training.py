@@ -80,9 +80,7 @@ def _draw(axes, title, names, logs, epochs):
     style.tidy(axes)
     style.entitle(axes, title)
     if len(names) > 1:
-        axes.legend(
-            loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
-        )
+        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
 
 
 def _scale(axes, title, epochs):

@@ -66,7 +66,8 @@ def logits(layer, x):
 
 def composition_of(model):
     """The composition of a model of any output, all of it the body."""
-    return Composition(keras.Model(model.input, Logits()(model.output)))
+    (x,), (y,) = model.inputs, model.outputs
+    return Composition(keras.Model(x, Logits()(y)))
 
 
 def bound_of(model):

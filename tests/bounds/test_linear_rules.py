@@ -27,7 +27,10 @@ LINEAR = [
         (9, 2),
     ),
     (lambda **kw: layers.Conv1D(4, 2, padding="causal", **kw), (1, 2)),
-    (lambda **kw: layers.Conv2D(3, 3, strides=2, padding="same", **kw), (5, 6, 2)),
+    (
+        lambda **kw: layers.Conv2D(3, 3, strides=2, padding="same", **kw),
+        (5, 6, 2),
+    ),
     (lambda **kw: layers.Conv2D(4, (2, 3), dilation_rate=2, **kw), (6, 7, 2)),
     (lambda **kw: layers.Conv3D(2, 2, strides=(1, 2, 1), **kw), (3, 4, 3, 2)),
     (lambda **kw: layers.DepthwiseConv1D(3, padding="same", **kw), (6, 2)),
@@ -45,7 +48,10 @@ LINEAR = [
     (lambda **kw: layers.EinsumDense("abc,bcde->aed", (3, 2), **kw), (2, 4)),
     (lambda **kw: layers.EinsumDense("abc,c->abc", (2, 4), **kw), (2, 4)),
     (lambda **kw: layers.EinsumDense("ab,c->abc", (4, 3), **kw), (4,)),
-    (lambda **kw: layers.EinsumDense("abcd,be->aecd", (5, 3, 2), **kw), (4, 3, 2)),
+    (
+        lambda **kw: layers.EinsumDense("abcd,be->aecd", (5, 3, 2), **kw),
+        (4, 3, 2),
+    ),
     (lambda **kw: layers.Identity(**kw), (3,)),
     (lambda **kw: layers.Flatten(**kw), (2, 3)),
     (lambda **kw: layers.Reshape((3, 2), **kw), (2, 3)),
@@ -73,7 +79,10 @@ LINEAR = [
         (1, 3, 2),
     ),
     (lambda **kw: layers.GlobalAveragePooling1D(**kw), (5, 2)),
-    (lambda **kw: layers.GlobalAveragePooling2D(keepdims=True, **kw), (4, 4, 2)),
+    (
+        lambda **kw: layers.GlobalAveragePooling2D(keepdims=True, **kw),
+        (4, 4, 2),
+    ),
     (lambda **kw: layers.GlobalAveragePooling3D(**kw), (2, 3, 2, 2)),
     (lambda **kw: layers.Rescaling(1 / 255, offset=-0.5, **kw), (2, 2, 3)),
     (lambda **kw: layers.Rescaling(255.0, **kw), (4,)),
@@ -83,7 +92,9 @@ LINEAR = [
 
 
 @pytest.mark.multi_backend
-@pytest.mark.parametrize("make, shape", LINEAR)
+@pytest.mark.parametrize(
+    "make, shape", LINEAR, ids=[type(make()).__name__ for make, _ in LINEAR]
+)
 def test_is_the_norm_of_the_matrix(make, shape):
     layer = make(dtype=PRECISE)
     layer.build((None, *shape))
@@ -97,7 +108,15 @@ def test_is_the_norm_of_the_matrix(make, shape):
 @pytest.mark.parametrize("padding", ["valid", "same"])
 @pytest.mark.parametrize(
     "pool, strides, size",
-    [(2, 2, 6), (2, 1, 5), (3, 1, 7), (3, 2, 7), (3, 2, 8), (2, 3, 8), (4, 1, 5)],
+    [
+        (2, 2, 6),
+        (2, 1, 5),
+        (3, 1, 7),
+        (3, 2, 7),
+        (3, 2, 8),
+        (2, 3, 8),
+        (4, 1, 5),
+    ],
 )
 def test_average_pooling(pool, strides, size, padding):
     layer = layers.AveragePooling1D(pool, strides, padding, dtype=PRECISE)
@@ -124,7 +143,7 @@ def test_average_pooling_of_images(layer, shape):
 
 def test_average_pooling_of_a_long_signal():
     layer = layers.AveragePooling1D(4, 1, "same")
-    short = bound_of_layer(layer, (512, 1))
+    short = bound_of_layer(layer, (256, 1))
     long = bound_of_layer(layer, (4000, 1))
     assert short * (1 - 1e-9) <= long <= short * (1 + 1e-4)
 

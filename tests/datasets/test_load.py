@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from keras_lipschitz import datasets
-from keras_lipschitz.datasets import load as load_module
 from keras_lipschitz.datasets import pipelines
 
 FIELDS = ("x_train", "y_train", "x_test", "y_test")
@@ -32,20 +31,19 @@ def npz(tmp_path):
 @pytest.fixture(params=[True, False], ids=["tensorflow", "without"])
 def with_tensorflow(request, monkeypatch):
     if not request.param:
-        monkeypatch.setattr(
-            pipelines, "tensorflow_is_installed", lambda: False
-        )
+        monkeypatch.setattr(pipelines, "tensorflow_is_installed", lambda: False)
     return request.param
 
 
 def all_of(batches):
-    pairs = [batches[i] for i in range(len(batches))] if hasattr(
-        batches, "__getitem__"
-    ) else list(batches)
+    pairs = (
+        [batches[i] for i in range(len(batches))]
+        if hasattr(batches, "__getitem__")
+        else list(batches)
+    )
     return tuple(
         np.concatenate([np.asarray(pair[i]) for pair in pairs]) for i in (0, 1)
     )
-
 
 
 def test_parts_are_disjoint_and_complete(npz, with_tensorflow):
@@ -62,9 +60,7 @@ def test_parts_are_disjoint_and_complete(npz, with_tensorflow):
     np.testing.assert_allclose(
         np.sort(both[0].ravel()), np.sort(scaled.ravel()), atol=1e-6
     )
-    np.testing.assert_array_equal(
-        np.sort(both[1]), np.sort(given["y_train"])
-    )
+    np.testing.assert_array_equal(np.sort(both[1]), np.sort(given["y_train"]))
     np.testing.assert_array_equal(test[1], given["y_test"])
     np.testing.assert_allclose(
         test[0], given["x_test"] / np.float32(255), atol=1e-6
@@ -236,11 +232,16 @@ def test_cifar_from_the_binary_archive(tmp_path, name, label_bytes):
     folder = {1: "cifar-10-batches-bin", 2: "cifar-100-binary"}[label_bytes]
     archive = {1: "cifar-10-binary.tar.gz", 2: "cifar-100-binary.tar.gz"}
     parts = {
-        1: {"data_batch_1.bin": slice(0, 10), "data_batch_2.bin": slice(10, 24)},
+        1: {
+            "data_batch_1.bin": slice(0, 10),
+            "data_batch_2.bin": slice(10, 24),
+        },
         2: {"train.bin": slice(0, 24)},
     }[label_bytes]
     files = {
-        file: records(given["x_train"][part], given["y_train"][part], label_bytes)
+        file: records(
+            given["x_train"][part], given["y_train"][part], label_bytes
+        )
         for file, part in parts.items()
     }
     test = "test_batch.bin" if label_bytes == 1 else "test.bin"
@@ -316,9 +317,7 @@ def test_image_folder_is_resized(tmp_path):
     for part in ("train", "test"):
         save_image(tmp_path / part / "a" / "0.png", 7, size=(9, 9))
         save_image(tmp_path / part / "b" / "0.png", 9, size=(5, 7))
-    data = datasets.load(
-        f"folder:{tmp_path}", validation=1, image_size=(4, 4)
-    )
+    data = datasets.load(f"folder:{tmp_path}", validation=1, image_size=(4, 4))
     assert data.input_shape == (4, 4, 3)
 
 
@@ -382,7 +381,7 @@ def test_without_tensorflow_datasets_the_error_says_what_to_do(
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(ValueError, match="pip install"):
-        load_module.load("mnist")
+        datasets.load("mnist")
 
 
 @pytest.mark.parametrize("validation", [0, 24, 1.5, -1, True, "a", 0.0])

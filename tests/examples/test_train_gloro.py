@@ -99,10 +99,10 @@ def kill_after(epochs, arguments, output):
 
 def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    run(*command(data, whole, epochs=40))
-    kill_after(2, command(data, broken, epochs=40), broken)
-    assert 2 <= finished_epochs(broken) < 40
-    run(*command(data, broken, epochs=40))
+    run(*command(data, whole, epochs=15))
+    kill_after(2, command(data, broken, epochs=15), broken)
+    assert 2 <= finished_epochs(broken) < 15
+    run(*command(data, broken, epochs=15))
     for name in RESULTS:
         assert (whole / name).exists() and (broken / name).exists(), name
     assert sorted(os.listdir(whole)) == sorted(os.listdir(broken))
@@ -111,7 +111,7 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
         for folder in (whole, broken)
     )
     assert one["best_epoch"] == other["best_epoch"]
-    assert one["epochs"] == other["epochs"] == 40
+    assert one["epochs"] == other["epochs"] == 15
     for key in one.keys() - VOLATILE:
         if isinstance(one[key], float):
             assert one[key] == pytest.approx(other[key], rel=1e-4), key
@@ -120,7 +120,7 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     # The last epoch selects nothing: the best one on validation does.
     history = json.loads((broken / "state" / "state.json").read_text())
     vra = history["history"]["val_vra"]
-    assert len(vra) == 40
+    assert len(vra) == 15
     assert vra[other["best_epoch"] - 1] == max(vra)
 
     printed = run(

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-POLICIES = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16")
+POLICIES = ("mixed_float16", "bfloat16")
 
 
 def run_layer_test(layer_class, init_kwargs, input_shape):

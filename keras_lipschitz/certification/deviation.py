@@ -1,0 +1,166 @@
+"""How far evaluations of a network are from exact arithmetic.
+
+Bounds of deviations are affine in the radius of the ball of inputs, and held as
+arrays whose last axis is `[at radius zero, for each unit of radius]`. Lipschitz
+rules are norms of their arguments, so they may be applied to either column.
+"""
+
+import dataclasses
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_lipschitz.certification.decisions import radius_within
+from keras_lipschitz.certification.formats import DOUBLE
+
+# Every step takes far fewer than 2^13 operations of float64 on bounds.
+_UP = 1.0 + 2.0**-40
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Tracked:
+    """A tensor of the network, evaluated at a batch of inputs.
+
+    Args:
+        value: Float64 tensor, computed on the host.
+        size: Array `(batch,)`, upper bound of its l2 norm.
+        entries: Integer, how many entries a sample has.
+        host: Array `(batch, 2)`: any float64 evaluation, anywhere in the ball,
+            is at most so far from the exact value there.
+        deployed: The same for the deployed format.
+        limit: Array `(batch,)`: the largest radius at which nothing can
+            overflow in the deployed format.
+    """
+
+    value: object
+    size: np.ndarray
+    entries: int
+    host: np.ndarray
+    deployed: np.ndarray
+    limit: np.ndarray
+
+
+class Deviation:
+    """The walk that carries values and their deviations through a network.
+
+    A layer that deviates by at most `d` at its input, where any input in the
+    ball is at most `reach` from the computed centre `z`, deviates by at most
+
+        L(d) + (gamma(roundings) + spread) (t(|z|) + G(reach + d)) + underflow
+
+    at its output, with `L` its Lipschitz rule and `t`, `G` as `Evaluation` says.
+
+    Args:
+        network: An `EvaluatedNetwork`.
+        deployed: The `Format` of the deployed evaluation, or `None` where there
+            is none but on the host.
+    """
+
+    def __init__(self, network, deployed=None):
+        self.network = network
+        self.deployed = deployed
+
+    def start(self, x):
+        """Tracks a batch of inputs, exact in either format."""
+        entries = math.prod(x.shape[1:])
+        none = np.zeros((len(x), 2))
+        return Tracked(
+            value=x,
+            size=norms_up(x),
+            entries=entries,
+            host=none,
+            deployed=none,
+            limit=np.full(len(x), np.inf),
+        )
+
+    def step(self, step, inputs):
+        """Tracks the output of a step."""
+        evaluation = self.network.evaluations[step]
+        value = evaluation.compute(*(x.value for x in inputs))
+        _check_float64(step, value)
+        size, entries = norms_up(value), math.prod(value.shape[1:])
+        terms = self._terms(step, evaluation, inputs, entries)
+        reach = [self._reach(step, i, x) for i, x in enumerate(inputs)]
+
+        def deviate(form, deviations):
+            flushed = [
+                d + _fixed(form.tiny * math.sqrt(x.entries))
+                for d, x in zip(deviations, inputs, strict=True)
+            ]
+            moved = [r + d for r, d in zip(reach, flushed, strict=True)]
+            grown = self.network.gained(step, moved)
+            rounding = form.gamma(evaluation.roundings) + evaluation.spread
+            local = rounding * (_fixed(terms) + grown) if rounding else 0.0
+            lost = self._lost(form, evaluation, inputs, moved, entries)
+            exact = self.network.carried(step, flushed)
+            return (exact + local + lost) * _UP, grown
+
+        host, _ = deviate(DOUBLE, [x.host for x in inputs])
+        deployed, limit = host, np.full(len(size), np.inf)
+        if self.deployed is not None:
+            deployed, grown = deviate(
+                self.deployed, [x.deployed for x in inputs]
+            )
+            room = self.deployed.largest / 4 - terms - grown[:, 0]
+            limit = radius_within(room, grown[:, 1])
+        return Tracked(
+            value=value,
+            size=size,
+            entries=entries,
+            host=host,
+            deployed=deployed,
+            limit=np.min([limit, *(x.limit for x in inputs)], axis=0),
+        )
+
+    def _terms(self, step, evaluation, inputs, entries):
+        """Upper bound of `||t(|z|)||`, `(batch,)`."""
+        if self.deployed is not None and evaluation.absolute is not None:
+            sums = evaluation.absolute(*(ops.abs(x.value) for x in inputs))
+            factor = 1.0 + 2.0 * DOUBLE.gamma(evaluation.roundings)
+            return norms_up(sums) * (evaluation.slope * factor * _UP)
+        offset = np.asarray(evaluation.offset)
+        copies = math.sqrt(entries / max(offset.size, 1))
+        constants = evaluation.slope * copies * np.linalg.norm(offset)
+        grown = self.network.gained(step, [x.size for x in inputs])
+        factor = 1.0 + DOUBLE.gamma(offset.size + 8)
+        return (grown + constants) * (factor * _UP)
+
+    def _reach(self, step, i, x):
+        """How far exact inputs in the ball are from the computed centre."""
+        constant = self.network.constants[step.inputs[i]]
+        return np.stack([x.host[:, 0], np.full(len(x.size), constant)], axis=1)
+
+    def _lost(self, form, evaluation, inputs, moved, entries):
+        """What underflow may cost, of results and of constants."""
+        operations = 4 * evaluation.roundings + 4
+        sizes = sum(
+            math.sqrt(x.entries) * (_fixed(x.size) + m)
+            for x, m in zip(inputs, moved, strict=True)
+        )
+        scale = form.tiny * math.sqrt(entries) * max(1.0, evaluation.slope)
+        return scale * (_fixed(operations) + sizes)
+
+
+def norms_up(x):
+    """Upper bounds of the l2 norms of the samples of a batch, `(batch,)`."""
+    entries = math.prod(x.shape[1:])
+    axes = tuple(range(1, len(x.shape)))
+    squares = ops.convert_to_numpy(ops.sum(ops.square(x), axis=axes))
+    # Squares may vanish, each of them losing less than `tiny ** 2`.
+    lost = DOUBLE.tiny * math.sqrt(entries)
+    return np.sqrt(squares) * (1.0 + DOUBLE.gamma(entries + 8)) + lost
+
+
+def _fixed(x):
+    """A number, or one for each sample, that is the same at any radius."""
+    return np.multiply.outer(x, np.array([1.0, 0.0]))
+
+
+def _check_float64(step, value):
+    if keras.backend.standardize_dtype(value.dtype) != "float64":
+        raise ValueError(
+            f"Expected layer {step.name!r} to compute in float64 what it reads "
+            f"in float64. Received: {value.dtype}"
+        )

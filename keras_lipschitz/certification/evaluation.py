@@ -1,0 +1,105 @@
+"""What one layer computes, in float64, and how often it rounds."""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+_EVALUATIONS = {}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A layer in float64, and what is known of its arithmetic.
+
+    Of every entry of the output, `terms` are meant to be the products, inputs
+    and constants that are added up to make it, and `t(|x|)` the sum of their
+    absolute values. Arithmetic of unit roundoff `u` then errs by at most
+
+        (gamma(roundings) + spread) t(|x|) + underflow.
+
+    `t` grows with its argument as the layer's Lipschitz rule says, except
+    where a `gain` is given: for linear maps with a kernel it is the norm of
+    the kernel's absolute values.
+
+    Args:
+        compute: Function `(*inputs) -> output` of float64 tensors.
+        roundings: Integer, how often a term is rounded at most, in any order
+            of evaluation.
+        offset: Array of the absolute values of all constant terms of an entry,
+            added up. Broadcast to the output.
+        spread: Float, the relative uncertainty of constants: a Python number
+            is held as it is, or as the nearest float32.
+        absolute: Function `(|x|) -> t(|x|)` of float64 tensors, or `None` to
+            bound it by norms.
+        gain: Float, or `None` where the Lipschitz rule says how `t` grows.
+        slope: Float, not less than 1: how much an activation at the end of
+            the layer can stretch all of this.
+        refusal: Why nothing is known of the arithmetic of other libraries, or
+            `None`.
+    """
+
+    compute: Callable
+    roundings: int = 0
+    offset: np.ndarray | float = 0.0
+    spread: float = 0.0
+    absolute: Callable | None = None
+    gain: float | None = None
+    slope: float = 1.0
+    refusal: str | None = None
+
+    def then(self, after):
+        """This evaluation followed by that of an activation."""
+        return dataclasses.replace(
+            self,
+            compute=lambda *inputs: after.compute(self.compute(*inputs)),
+            roundings=self.roundings + after.roundings,
+            offset=np.abs(self.offset) + after.offset,
+            spread=self.spread + after.spread,
+            absolute=self.absolute
+            and (lambda *inputs: self.absolute(*inputs) + after.offset),
+            slope=self.slope * after.slope,
+            refusal=self.refusal or after.refusal,
+        )
+
+
+def register_evaluation(*layer_types):
+    """Registers how a layer is computed in float64 and how it rounds.
+
+    Args:
+        *layer_types: The layer classes that the evaluation serves.
+
+    Returns:
+        A decorator for a function `evaluation(layer, step)` that returns an
+        `Evaluation`; `step` has the shapes.
+
+    Example:
+
+    ```python
+    @keras_lipschitz.certification.register_evaluation(Negate)
+    def negate(layer, step):
+        return keras_lipschitz.certification.Evaluation(lambda x: -x)
+    ```
+    """
+
+    def decorator(evaluation):
+        for layer_type in layer_types:
+            _EVALUATIONS[layer_type] = evaluation
+        return evaluation
+
+    return decorator
+
+
+def registered_evaluation(layer):
+    """The registered function for a layer, or `None`. Goes by exact type."""
+    return _EVALUATIONS.get(type(layer))
+
+
+def spread_of(*numbers):
+    """How far the float32 of Python numbers is from them, relatively."""
+    for number in numbers:
+        array = np.asarray(number, "float64")
+        with np.errstate(over="ignore"):
+            if np.any(array.astype("float32") != array):
+                return 2.0**-23
+    return 0.0

@@ -1,0 +1,119 @@
+"""The last layer: from the deviation of its input to that of margins."""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from keras_lipschitz.certification.decisions import radius_within
+from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.rounding import next_up
+from keras_lipschitz.certification.rounding import pairwise_distance_bounds
+
+_UP = 1.0 + 2.0**-40
+
+
+class Head:
+    """How far the margins between classes deviate from exact arithmetic.
+
+    With `z` what the head reads, `d` its deviation and `reach` the distance of
+    exact values in the ball from `z`, the margin of classes `i` and `j`
+    deviates by at most
+
+        ||w_i - w_j|| d + gamma (t_i + t_j + || |w_i| + |w_j| || (reach + d))
+
+    with `t = |W| |z| + |b|`, and by `sqrt(2) d` where there is no head.
+
+    Args:
+        network: An `EvaluatedNetwork`.
+        deployed: The `Format` of the deployed evaluation, or `None`.
+    """
+
+    def __init__(self, network, deployed=None):
+        self.network = network
+        self.deployed = deployed
+
+    @property
+    def evaluation(self):
+        return self.network.evaluations[self.network.head]
+
+    @functools.cached_property
+    def rows(self):
+        return operator_of(self.network.composition.head_map).matrix
+
+    @functools.cached_property
+    def distances(self):
+        return pairwise_distance_bounds(self.rows)
+
+    @functools.cached_property
+    def sums(self):
+        """Upper bounds of `|| |w_i| + |w_j| ||`."""
+        rows = np.abs(self.rows)
+        gram = rows @ rows.T
+        squares = gram.diagonal()
+        squared = squares[:, None] + squares[None, :] + 2.0 * gram
+        lost = DOUBLE.tiny * rows.shape[1]
+        return np.sqrt(squared) * (1.0 + DOUBLE.gamma(len(rows.T) + 8)) + lost
+
+    def margins(self, body):
+        """Logits, and how far margins against the largest may deviate.
+
+        Args:
+            body: The `Tracked` tensor that the head reads.
+
+        Returns:
+            Logits `(batch, classes)`, deviations on the host and of the
+            deployed format, `(batch, classes, 2)`, and the radius within which
+            nothing can overflow, `(batch,)`.
+        """
+        if self.network.head is None:
+            return self._without_head(body)
+        logits = ops.convert_to_numpy(self.evaluation.compute(body.value))
+        terms = self.evaluation.absolute(ops.abs(body.value))
+        factor = 1.0 + 2.0 * DOUBLE.gamma(self.evaluation.roundings)
+        terms = ops.convert_to_numpy(terms) * factor
+        anchor = logits.argmax(axis=1)
+        host, _ = self._deviate(DOUBLE, body.host, body, terms, anchor)
+        deployed, limit = host, body.limit
+        if self.deployed is not None:
+            deployed, moved = self._deviate(
+                self.deployed, body.deployed, body, terms, anchor
+            )
+            grown = self.evaluation.gain * moved
+            room = self.deployed.largest / 4 - terms.max(axis=1) - grown[:, 0]
+            limit = np.minimum(limit, radius_within(room, grown[:, 1]))
+        return logits, host, deployed, limit
+
+    def _deviate(self, form, deviation, body, terms, anchor):
+        entries = body.entries
+        flushed = deviation + [form.tiny * entries, 0.0]
+        constant = self.network.constants[self.network.last]
+        reach = np.stack(
+            [body.host[:, 0], np.full(len(anchor), constant)], axis=1
+        )
+        moved = flushed + reach
+        pair = terms + np.take_along_axis(terms, anchor[:, None], axis=1)
+        grown = self.sums[anchor][..., None] * moved[:, None, :]
+        grown[..., 0] += pair
+        lost = 2.0 * form.tiny * entries * moved
+        lost[:, 0] += (
+            2.0
+            * form.tiny
+            * (4 * self.evaluation.roundings + 4 + entries * body.size)
+        )
+        exact = self.distances[anchor][..., None] * flushed[:, None, :]
+        rounding = form.gamma(self.evaluation.roundings)
+        total = exact + rounding * grown + lost[:, None, :]
+        return total * _UP, moved
+
+    def _without_head(self, body):
+        logits = ops.convert_to_numpy(body.value)
+        root_two = next_up(np.sqrt(2.0)) * _UP
+        shape = (*logits.shape, 2)
+        return (
+            logits,
+            np.broadcast_to(root_two * body.host[:, None, :], shape),
+            np.broadcast_to(root_two * body.deployed[:, None, :], shape),
+            body.limit,
+        )
