@@ -68,12 +68,23 @@ def main():
         "train_seconds": round(run.state["seconds"], 1),
         "seed": arguments.seed,
         "device": device(arguments.threads),
-        "command": "python " + shlex.join(sys.argv),
+        "command": command(arguments),
         "settings": dataclasses.asdict(recipe),
     }
     write_results(results, output)
     draw(model, data, run.history, output)
     print(f"\n{output}: finished in {time.perf_counter() - begin:.0f} s")
+
+
+def command(arguments):
+    """What to type for the same results; not where they go."""
+    words = ["python", "examples/train_gloro.py"]
+    names = ("recipe", "data", "epochs", "epsilon", "batch_size", "backend")
+    for name in (*names, "seed"):
+        value = getattr(arguments, name)
+        if value is not None:
+            words += ["--" + name.replace("_", "-"), str(value)]
+    return shlex.join(words)
 
 
 def chosen_recipe(arguments):
@@ -167,8 +178,8 @@ def train(recipe, data, seed, output):
             verbose="auto" if sys.stdout.isatty() else 2,
         )
     run.restore_best(model)
-    # What is saved needs no optimizer.
-    model.compile(loss=recipe.loss, metrics=METRICS)
+    # What is saved needs no state of an optimizer.
+    model.compile("sgd", loss=recipe.loss, metrics=METRICS)
     return model, run
 
 
@@ -198,12 +209,7 @@ def callbacks(recipe, data, run, output):
     ]
     if recipe.trades is not None:
         chosen.append(steer.TradesSchedule(*recipe.trades))
-    log_constant = keras.callbacks.LambdaCallback(
-        on_epoch_end=lambda epoch, logs: logs.update(
-            constant=run.model.certificate.body_constant
-        )
-    )
-    chosen += [log_constant, run]
+    chosen += [steer.LipschitzUpdate(), run]
     if reporting.tensorboard_is_installed():
         logs = os.path.join(output, "tensorboard")
         chosen.append(keras.callbacks.TensorBoard(logs, write_graph=False))

@@ -152,6 +152,18 @@ class GlobalLipschitz(MarginBound):
             if iterate is not None
         }
 
+    def set_vectors(self, vectors):
+        """Lets the power method go on from vectors on the host.
+
+        Args:
+            vectors: Dict from keys to vectors, or to `None` where the present
+                one stays.
+        """
+        for key, vector in vectors.items():
+            iterate = self._iterate_of[key]
+            if iterate is not None and vector is not None:
+                iterate.vector.assign(vector.reshape(iterate.vector.shape))
+
     def void(self):
         """Forgets the certified table: nothing is certified until the next."""
         shape = self.margin_constants.shape

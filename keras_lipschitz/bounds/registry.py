@@ -35,6 +35,10 @@ class Signal:
 def register_rule(*layer_types):
     """Registers the Lipschitz rule of a layer.
 
+    Constants may be floats, differentiable scalars or rigorous upper bounds,
+    so a rule is written in plain arithmetic (`+`, `*`, `/` by a float, `**`),
+    and a float that it brings along must not be rounded down.
+
     Args:
         *layer_types: The layer classes that the rule serves.
 
@@ -45,9 +49,13 @@ def register_rule(*layer_types):
     Example:
 
     ```python
-    @keras_lipschitz.register_rule(Negate)
-    def negate(layer, x):
-        return 1.0 * x.constant
+    class Double(keras.layers.Layer):
+        def call(self, x):
+            return 2.0 * x
+
+    @keras_lipschitz.register_rule(Double)
+    def double(layer, x):
+        return 2.0 * x.constant
     ```
     """
 
@@ -62,12 +70,32 @@ def register_rule(*layer_types):
 def register_linear_map(*layer_types):
     """Registers the linear map that a layer applies.
 
+    The layer may add a bias. Where it has an attribute `activation`, the
+    constant of that function counts too.
+
     Args:
         *layer_types: The layer classes that the description serves.
 
     Returns:
         A decorator for a function `linear_map(layer, input_shape)` that returns
         a `keras_lipschitz.ops.LinearMap`; `input_shape` includes the batch.
+
+    Example:
+
+    ```python
+    class Matrix(keras.layers.Layer):
+        def build(self, input_shape):
+            self.matrix = self.add_weight(shape=(input_shape[-1], 2))
+
+        def call(self, x):
+            return keras.ops.matmul(x, self.matrix)
+
+    @keras_lipschitz.register_linear_map(Matrix)
+    def matrix_map(layer, input_shape):
+        return keras_lipschitz.ops.DenseMap(
+            lambda: layer.matrix, (input_shape[-1],), (2,)
+        )
+    ```
     """
 
     def decorator(linear_map):

@@ -42,9 +42,9 @@ class Schedule(keras.callbacks.Callback):
     """
 
     log_name = None
-    # On JAX `self.model` brings the trainer's state and the variables together,
-    # which `assign` needs, and which no other batch hook may do: they run beside
-    # the training, and it need not wait for them.
+    # On JAX reading `self.model` brings the state of the trainer back into the
+    # variables. `assign` needs that; the hook at the end of a batch must not
+    # do it, for it runs in a thread beside the training.
     async_safe = True
 
     def __init__(
@@ -73,8 +73,11 @@ class Schedule(keras.callbacks.Callback):
 
     def value_at(self, progress):
         """The value at a progress of the run, from 0 to 1."""
-        t = 1.0
-        if progress < self.reached_at:
+        if progress >= self.reached_at:
+            t = 1.0
+        elif progress <= self.begin_at:
+            t = 0.0
+        else:
             t = (progress - self.begin_at) / (self.reached_at - self.begin_at)
         return interpolate(self.start, self.end, t, self.shape)
 

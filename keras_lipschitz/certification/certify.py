@@ -38,9 +38,12 @@ def certify(bound, weights, level="R"):
         key: _norm(linear_map, vectors.get(key), rigorous)
         for key, linear_map in composition.linear_maps.items()
     }
-    uppers = {key: UpperBound(norm.upper) for key, norm in norms.items()}
-    body = composition.body_constant(uppers, one=UpperBound(1.0))
-    table = _scaled(body, _head_table(composition, bound.pairwise))
+    if not rigorous:
+        # An estimate is made while training, which goes on from what it found.
+        bound.set_vectors({key: norm.image for key, norm in norms.items()})
+    body, table = margin_table(
+        bound, {key: norm.upper for key, norm in norms.items()}
+    )
     return Certificate(
         level=level,
         layers=tuple(
@@ -53,11 +56,28 @@ def certify(bound, weights, level="R"):
             )
             for key, norm in norms.items()
         ),
-        body_constant=float(body),
+        body_constant=body,
         margin_constants=table,
         weights=weights,
         input_shape=composition.graph.input_shape[1:],
     )
+
+
+def margin_table(bound, norms):
+    """What norms imply for the body and for the margins, rounded up.
+
+    Args:
+        bound: An attached `GlobalLipschitz`.
+        norms: Dict from the keys of its composition to norms.
+
+    Returns:
+        A float and a float64 array `(classes, classes)`.
+    """
+    composition = bound.composition
+    uppers = {key: UpperBound(norm) for key, norm in norms.items()}
+    body = composition.body_constant(uppers, one=UpperBound(1.0))
+    table = _scaled(body, _head_table(composition, bound.pairwise))
+    return float(body), table
 
 
 def _norm(linear_map, vector, rigorous):

@@ -58,6 +58,10 @@ class ConvolutionOperator(Operator):
             int(np.prod(self.input_size)) * inputs,
         )
 
+    @property
+    def terms(self):
+        return self.kernel.size // self.kernel.shape[-1]
+
     def meetings(self, axis, tap):
         """Which outputs along an axis a tap feeds, and from which inputs.
 

@@ -29,7 +29,7 @@ class Tracked:
         entries: Integer, how many entries a sample has.
         host: Array `(batch, 2)`: any float64 evaluation, anywhere in the ball,
             is at most so far from the exact value there.
-        deployed: The same for the deployed format.
+        deployed: The same for the deployed format; zero where there is none.
         limit: Array `(batch,)`: the largest radius at which nothing can
             overflow in the deployed format.
     """
@@ -50,7 +50,8 @@ class Deviation:
 
         L(d) + (gamma(roundings) + spread) (t(|z|) + G(reach + d)) + underflow
 
-    at its output, with `L` its Lipschitz rule and `t`, `G` as `Evaluation` says.
+    at its output, with `L` its Lipschitz rule, and `t`, `G` as in
+    `Evaluation`.
 
     Args:
         network: An `EvaluatedNetwork`.
@@ -98,7 +99,7 @@ class Deviation:
             return (exact + local + lost) * _UP, grown
 
         host, _ = deviate(DOUBLE, [x.host for x in inputs])
-        deployed, limit = host, np.full(len(size), np.inf)
+        deployed, limit = 0.0 * host, np.full(len(size), np.inf)
         if self.deployed is not None:
             deployed, grown = deviate(
                 self.deployed, [x.deployed for x in inputs]

@@ -27,10 +27,12 @@ class ConvolutionFamily:
     Args:
         convolution: A `ConvolutionOperator`, trimmed.
         circles: Dict from axis to `Circle`. The other axes stay exact.
+        worst: Dict from axis to the angle where the norm is likely largest.
     """
 
     convolution: ConvolutionOperator
     circles: dict
+    worst: dict = dataclasses.field(default_factory=dict)
 
     @property
     def exact(self):
@@ -55,7 +57,7 @@ class ConvolutionFamily:
 
     @functools.cached_property
     def frequencies(self):
-        """Integer array `(frequencies, circles)`.
+        """Integer array `(frequencies, circles)`, the likely worst first.
 
         The kernel is real: a frequency and its negative have conjugate
         matrices, and one of the two is enough.
@@ -71,7 +73,12 @@ class ConvolutionFamily:
             ]
         )
         weights = np.cumprod([1, *(c.size for c in circles)])[:-1]
-        return grid.T[weights @ grid <= weights @ negative]
+        grid = grid[:, weights @ grid <= weights @ negative]
+        distances = sum(
+            circle.distances(grid[i], self.worst.get(axis, 0.0)) ** 2
+            for i, (axis, circle) in enumerate(self.circles.items())
+        )
+        return grid.T[np.argsort(distances, kind="stable")]
 
     @functools.cached_property
     def polyphase(self):

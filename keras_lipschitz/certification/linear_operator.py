@@ -28,6 +28,11 @@ class Operator:
         raise NotImplementedError
 
     @property
+    def terms(self):
+        """How many products an output is the sum of, at most."""
+        return self.shape[1]
+
+    @property
     def entries(self):
         """The array that the operator is linear in."""
         return getattr(self, dataclasses.fields(self)[0].name)

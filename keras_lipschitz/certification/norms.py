@@ -6,6 +6,7 @@ import math
 import numpy as np
 
 from keras_lipschitz.certification.arithmetic import check_arithmetic
+from keras_lipschitz.certification.lanczos import attained
 from keras_lipschitz.certification.lanczos import top_singular_vector
 from keras_lipschitz.certification.operators import ConvolutionOperator
 from keras_lipschitz.certification.operators import DiagonalOperator
@@ -20,14 +21,19 @@ class Norm:
     """What is known of a spectral norm.
 
     Args:
-        lower: A value that the operator attains, up to rounding.
+        lower: A value that the norm is proven to reach.
         upper: A proven upper bound, unless `method` says "estimate".
         method: How `upper` was found.
+        image: The vector of outputs that shows `lower`, up to a factor; `None`
+            where none was sought.
     """
 
     lower: float
     upper: float
     method: str
+    image: np.ndarray | None = dataclasses.field(
+        default=None, compare=False, repr=False
+    )
 
 
 def spectral_norm(operator, start=None, rigorous=True):
@@ -61,6 +67,7 @@ def spectral_norm(operator, start=None, rigorous=True):
         float(np.ldexp(norm.lower, exponent)),
         _scaled_up(norm.upper, exponent),
         norm.method,
+        norm.image,
     )
 
 
@@ -80,16 +87,16 @@ def _checked(operator):
 def _ordinary_norm(operator, start, rigorous):
     """The same for entries whose largest is between one half and one."""
     vector = top_singular_vector(operator, start)
-    lower = float(np.linalg.norm(operator.matvec(vector)))
+    estimate, lower, image = attained(operator, vector)
     if not rigorous:
-        return Norm(lower, lower, "estimate")
+        return Norm(lower, estimate, "estimate", image)
     family = family_of(operator, vector)
-    upper, method = prove(family, lower), family.method
+    upper, method = prove(family, estimate), family.method
     if math.isinf(upper):
         if isinstance(operator, ConvolutionOperator):
             family = torus_family(operator, vector)
         upper, method = prove_by_squaring(family), "gram iteration"
-    return Norm(lower, float(upper), method)
+    return Norm(lower, float(upper), method, image)
 
 
 def _scaled_up(bound, exponent):

@@ -54,6 +54,10 @@ class BlockOperator(Operator):
         count, inputs, outputs = self.blocks.shape
         return count * outputs, count * inputs
 
+    @property
+    def terms(self):
+        return self.blocks.shape[1]
+
     def matvec(self, x):
         parts = x.reshape(len(self.blocks), 1, -1)
         return (parts @ self.blocks).ravel()

@@ -12,7 +12,7 @@ from keras_lipschitz.certification.torus import Circle
 from keras_lipschitz.certification.torus import Polyphase
 
 # Operations that one layer may take: some seconds.
-_BUDGET = 3e11
+_BUDGET = 4e11
 _MEMORY = 2**28
 # A circle this long is as good as an exact axis.
 _LONG = 128
@@ -34,16 +34,20 @@ def family_of(operator, vector):
     rows, columns = operator.shape
     if min(rows, columns) <= _SMALL and rows * columns <= 2**20:
         return MatrixFamily(operator.dense()[None])
-    circles = _circles(operator, vector)
+    worst = _worst_frequencies(operator, vector)
+    circles = _circles(operator, worst)
     for closed in _closings(operator):
-        family = ConvolutionFamily(operator, {a: circles[a] for a in closed})
+        family = ConvolutionFamily(
+            operator, {axis: circles[axis] for axis in closed}, worst
+        )
         if len(closed) == operator.rank or _affordable(family):
             return family
 
 
 def torus_family(operator, vector):
     """The family with all axes of a convolution closed."""
-    return ConvolutionFamily(operator, _circles(operator, vector))
+    worst = _worst_frequencies(operator, vector)
+    return ConvolutionFamily(operator, _circles(operator, worst), worst)
 
 
 def _closings(operator):
@@ -67,32 +71,29 @@ def _affordable(family):
     return work.operations * family.count <= _BUDGET and work.bytes <= _MEMORY
 
 
-def _circles(operator, vector):
-    """For every axis, the circle whose frequencies avoid the largest norms.
-
-    Where the norm is largest, the output oscillates at the worst frequency;
-    that is best left half-way between two frequencies of the circle.
-    """
+def _worst_frequencies(operator, vector):
+    """For every axis, how the output oscillates where the norm is largest."""
     output = operator.matvec(vector).reshape(*operator.output_size, -1)
+    worst = {}
+    for axis, size in enumerate(operator.output_size):
+        spectrum = np.fft.rfft(np.moveaxis(output, axis, -1), 16 * size)
+        power = np.abs(spectrum.reshape(-1, spectrum.shape[-1])) ** 2
+        worst[axis] = np.pi * power.sum(axis=0).argmax() / (8 * size)
+    return worst
+
+
+def _circles(operator, worst):
+    """For every axis, the circle that leaves the worst frequency out best."""
     circles = {}
-    for axis in range(operator.rank):
-        worst = _strongest_frequency(np.moveaxis(output, axis, -1))
+    for axis, angle in worst.items():
+        # A dilated tap repeats the spectrum; a multiple keeps its period.
         step = operator.dilation[axis]
         smallest = Polyphase.of(operator, axis).smallest_circle
         first = -(-smallest // step) * step
-        circles[axis] = max(
-            (
-                Circle(size, twist)
-                for size in range(first, first + 4 * step, step)
-                for twist in (0, 1)
-            ),
-            key=lambda circle: circle.distance(worst),
-        )
+        choices = [
+            Circle(size, twist)
+            for size in range(first, first + 4 * step, step)
+            for twist in (0, 1)
+        ]
+        circles[axis] = max(choices, key=lambda c: c.clearance(angle))
     return circles
-
-
-def _strongest_frequency(signals):
-    length = 16 * signals.shape[-1]
-    power = np.abs(np.fft.rfft(signals, length)) ** 2
-    total = power.reshape(-1, power.shape[-1]).sum(axis=0)
-    return 2 * np.pi * total.argmax() / length

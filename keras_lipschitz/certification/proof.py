@@ -9,33 +9,32 @@ from keras_lipschitz.certification.stacks import Gram
 
 # What the matrices in work at one time may take, in bytes.
 _MEMORY = 2**27
-_REFINEMENTS = 3
+# Slacks: by how much a bound of the squared norm exceeds the guess.
+_SMALLEST, _LARGEST_EXACT, _LARGEST = 1e-9, 1e-2, 1e6
+_FIRST_PROBE, _BISECTIONS = 1e-3, 5
 
 
-def prove(family, floor):
+def prove(family, guess):
     """The largest norm of a family, from above.
 
     Args:
         family: A `MatrixFamily` or `ConvolutionFamily`.
-        floor: Float, a lower bound of that norm, meant to be close.
+        guess: Float, a lower bound of that norm, meant to be close. Of an
+            exact family it should be that norm.
 
     Returns:
         An `UpperBound`, infinite where no proof was found.
     """
+    if family.exact:
+        slack, growth, largest = _SMALLEST, 10.0, _LARGEST_EXACT
+    else:
+        slack, growth, largest = _probe(family, guess), 1.25, _LARGEST
     bounds = np.full(family.count, np.inf)
     pending = np.arange(family.count)
-    previous = 0.0
-    for slack in _slacks(family):
-        bounds[pending] = _attempt(family, pending, floor**2 * (1 + slack))
-        hard = pending
+    while pending.size and slack <= largest:
+        bounds[pending] = _attempt(family, pending, guess, slack)
         pending = np.flatnonzero(np.isinf(bounds))
-        if not pending.size:
-            break
-        previous = slack
-    else:
-        return UpperBound(np.inf)
-    if not family.exact:
-        _refine(family, floor, bounds, hard, previous, slack)
+        slack *= growth
     return UpperBound(bounds.max()) ** 0.5 + family.error
 
 
@@ -48,40 +47,31 @@ def prove_by_squaring(family, iterations=12):
     return UpperBound(largest) + family.error
 
 
-def _slacks(family):
-    """By how much a bound of the squared norm may exceed `floor ** 2`.
-
-    The norm of an exact family is `floor`, if Lanczos converged. The others
-    are larger by a factor that only attempts can tell.
-    """
-    if family.exact:
-        return 1e-9 * 10.0 ** np.arange(8)
-    return 2.5e-4 * 2.0 ** np.arange(40)
-
-
-def _attempt(family, indices, shift):
-    """Bounds of the squared norms, infinite where `shift` is too small."""
+def _attempt(family, indices, guess, slack):
+    """Bounds of the squared norms, infinite where the slack is too small."""
     bounds = []
     for part in _parts(family, indices):
-        stack = family.stack(part).smaller()
-        found = eigenvalue_bounds(Gram(stack), shift)
+        gram = Gram(family.stack(part).smaller())
+        found = eigenvalue_bounds(gram, guess**2 * (1 + slack))
         # The groups of a convolution follow their frequency.
         bounds.append(found.reshape(len(part), -1).max(axis=1))
     return np.concatenate(bounds)
 
 
-def _refine(family, floor, bounds, hard, low, high):
-    """Bisection on the matrices that failed at `low` and passed at `high`."""
-    for _ in range(_REFINEMENTS):
+def _probe(family, guess):
+    """The slack that the matrices need that are likely to need most."""
+    likely = np.arange(family.count // 64 + 1)
+
+    def holds(slack):
+        return np.isfinite(_attempt(family, likely, guess, slack)).all()
+
+    low, high = 0.0, _FIRST_PROBE
+    while not holds(high) and high <= _LARGEST:
+        low, high = high, 4 * high
+    for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        shift = floor**2 * (1 + middle)
-        hard = hard[bounds[hard] > shift]
-        found = _attempt(family, hard, shift)
-        bounds[hard] = np.minimum(bounds[hard], found)
-        if np.isinf(found).any():
-            low = middle
-        else:
-            high = middle
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
 
 
 def _parts(family, indices):

@@ -32,10 +32,14 @@ class Circle:
         turns = (turns + self.size) % (2 * self.size) - self.size
         return np.exp(1j * (turns * np.pi / self.size))
 
-    def distance(self, angle):
+    def distances(self, frequency, angle):
+        """How far frequencies are from an angle or its negative."""
+        own = np.pi * (2 * frequency + self.twist) / self.size
+        return abs(np.arccos(np.cos(own)) - np.arccos(np.cos(angle)))
+
+    def clearance(self, angle):
         """How far the nearest frequency is from an angle."""
-        steps = (angle * self.size / np.pi - self.twist) / 2
-        return 2 * np.pi / self.size * abs(steps - round(steps))
+        return self.distances(np.arange(self.size), angle).min()
 
 
 @dataclasses.dataclass(frozen=True)

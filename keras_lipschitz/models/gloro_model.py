@@ -14,9 +14,8 @@ from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import certify
 from keras_lipschitz.certification.decide import Decider
 from keras_lipschitz.certification.decisions import certified_radius
-from keras_lipschitz.certification.fingerprint import fingerprint
+from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.rounding import float32_up
-from keras_lipschitz.layers.power_iterate import PowerIterate
 from keras_lipschitz.models.bottom_logit import BottomLogit
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
@@ -153,16 +152,7 @@ class GloroModel(keras.Model):
 
     def fingerprint(self):
         """SHA-256 of everything that decides what `base` computes."""
-        vectors = {
-            id(layer.vector)
-            for layer in self.base._flatten_layers()
-            if isinstance(layer, PowerIterate)
-        }
-        return fingerprint(
-            ops.convert_to_numpy(v)
-            for v in self.base.weights
-            if id(v) not in vectors
-        )
+        return fingerprint_of(self.base, self.bound.composition.graph)
 
     def certify(self, level="R"):
         """Computes the margin constants of the present weights and keeps them.

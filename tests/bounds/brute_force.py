@@ -40,7 +40,7 @@ def norm_of(linear_map):
     """The norm of a `LinearMap`, from its explicit matrix."""
     kernel = linear_map.kernel
     if isinstance(linear_map, DiagonalMap):
-        return float(linear_map.exact_norm(kernel))
+        return float(ops.convert_to_numpy(linear_map.exact_norm(kernel)))
 
     def apply(x):
         x = ops.convert_to_tensor(x, "float32")

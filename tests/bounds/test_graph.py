@@ -180,6 +180,15 @@ def test_inference_mode_is_allowed():
     )
 
 
+class Named(keras.Model):
+    """A functional model by another name."""
+
+
+def test_a_subclass_without_a_call_of_its_own():
+    x = keras.Input((2,))
+    assert bound_of(Named(x, layers.RepeatVector(4)(x))) == 2.0
+
+
 class Own(keras.Model):
     def __init__(self):
         super().__init__(name="own")

@@ -1,0 +1,233 @@
+"""Checks a certificate against a model, by other means than it was made."""
+
+import argparse
+import dataclasses
+import sys
+
+import keras
+import numpy as np
+
+from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.certification.certificate import Certificate
+from keras_lipschitz.certification.certify import margin_table
+from keras_lipschitz.certification.decide import Decider
+from keras_lipschitz.certification.fingerprint import fingerprint_of
+from keras_lipschitz.certification.levels import SPEAKS_OF
+from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.second_opinion import second_opinion
+
+# How far the second method may be above the first: it is less tight on tori.
+_LOOSENESS = 1.05
+# Certificates from other machines may be summed up in another order.
+_ROUNDING = 1.0 + 1e-12
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found of one layer.
+
+    Args:
+        name: Where the layer stands in the model.
+        lower: What the norm attains, found again.
+        claimed: What the certificate says.
+        upper: The bound by the second method.
+        method: The second method.
+    """
+
+    name: str
+    lower: float
+    claimed: float
+    upper: float
+    method: str
+
+    @property
+    def problem(self):
+        """What is wrong with the claim, or `None`. A NaN is wrong."""
+        if not self.lower <= self.claimed * _ROUNDING:
+            return (
+                f"layer {self.name!r} attains {self.lower:.9g}, and the "
+                f"certificate says that its norm is at most {self.claimed:.9g}"
+            )
+        if not self.upper <= self.claimed * _LOOSENESS:
+            return (
+                f"layer {self.name!r}: the second method proves only "
+                f"{self.upper:.9g}, the certificate says {self.claimed:.9g}"
+            )
+        return None
+
+
+def check(model, certificate):
+    """Checks that a certificate holds for a model.
+
+    Args:
+        model: A `GloroModel`, or the classifier that it wraps.
+        certificate: A `Certificate`.
+
+    Returns:
+        A pair: a list of `Finding`, one for each layer, and a list of strings,
+        what does not hold.
+    """
+    base, bound = _parts(model)
+    problems = list(_identity_problems(base, bound, certificate))
+    if problems:
+        return [], problems
+    maps = bound.composition.linear_maps
+    if len(maps) != len(certificate.layers):
+        return [], [
+            f"the certificate lists {len(certificate.layers)} layers, and the "
+            f"model has {len(maps)}"
+        ]
+    findings = []
+    for linear_map, claim in zip(
+        maps.values(), certificate.layers, strict=True
+    ):
+        norm = second_opinion(operator_of(linear_map))
+        findings.append(
+            Finding(
+                claim.name, norm.lower, claim.upper, norm.upper, norm.method
+            )
+        )
+    problems = [f.problem for f in findings if f.problem]
+    if not problems:
+        problems = list(_table_problems(bound, certificate))
+    return findings, problems
+
+
+def _parts(model):
+    """The classifier and its margin bound."""
+    base, bound = getattr(model, "base", model), getattr(model, "bound", None)
+    if bound is None:
+        bound = GlobalLipschitz()
+        bound.attach(base)
+    return base, bound
+
+
+def _identity_problems(base, bound, certificate):
+    if not certificate.rigorous:
+        yield f"level {certificate.level!r} proves nothing"
+    elif certificate.level not in SPEAKS_OF:
+        yield f"level {certificate.level!r} is not known"
+    weights = fingerprint_of(base, bound.composition.graph)
+    if weights != certificate.weights:
+        yield (
+            "the certificate is of another network: its weights and layers "
+            f"are {certificate.weights[:12]}..., the model's {weights[:12]}..."
+        )
+    shape = tuple(base.input_shape[1:])
+    if tuple(certificate.input_shape) != shape:
+        yield (
+            f"the certificate is for inputs {certificate.input_shape}, the "
+            f"model reads {shape}"
+        )
+
+
+def _table_problems(bound, certificate):
+    """What the norms imply has to be what the certificate says of margins."""
+    uppers = [layer.upper for layer in certificate.layers]
+    norms = dict(zip(bound.composition.linear_maps, uppers, strict=True))
+    body, table = margin_table(bound, norms)
+    claimed = np.asarray(certificate.margin_constants)
+    if claimed.shape != table.shape:
+        yield (
+            f"the certificate has a table of shape {claimed.shape}, the model "
+            f"{table.shape[0]} classes"
+        )
+        return
+    if not body <= certificate.body_constant * _ROUNDING:
+        yield (
+            f"the body constant is {body:.9g}, and the certificate says "
+            f"{certificate.body_constant:.9g}"
+        )
+    pairs = ~np.eye(len(table), dtype=bool)
+    wrong = pairs & ~(table <= claimed * _ROUNDING)
+    for i, j in np.argwhere(wrong)[:3]:
+        yield (
+            f"the margin of classes {i} and {j} moves at {table[i, j]:.9g}, "
+            f"and the certificate says {claimed[i, j]:.9g}"
+        )
+
+
+def main(arguments=None):
+    """The command line: prints what was found.
+
+    Returns:
+        `0` where the certificate holds, `1` where it does not, `2` where a
+        file cannot be read.
+    """
+    options = _parse(arguments)
+    try:
+        certificate = Certificate.load(options.certificate)
+        model = keras.saving.load_model(options.model, compile=False)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        print(f"Cannot read: {error}", file=sys.stderr)
+        return 2
+    try:
+        findings, problems = check(model, certificate)
+        print(_table(findings))
+        if not problems and options.data is not None:
+            print(_decisions(model, certificate, options))
+    except ValueError as error:
+        problems = [str(error)]
+    if problems:
+        print("The certificate does NOT hold:", file=sys.stderr)
+        for problem in problems:
+            print(f"  - {problem}", file=sys.stderr)
+        return 1
+    print(
+        f"The certificate holds. Level {certificate.level!r} speaks of "
+        f"{SPEAKS_OF[certificate.level]}."
+    )
+    return 0
+
+
+def _parse(arguments):
+    parser = argparse.ArgumentParser(
+        prog="python -m keras_lipschitz.certification",
+        description="Checks a certificate by a second, independent method.",
+    )
+    parser.add_argument("model", help="a .keras file")
+    parser.add_argument("certificate", help="the certificate's JSON file")
+    parser.add_argument(
+        "--data", help="a .npz file with inputs `x` and labels `y` to decide"
+    )
+    parser.add_argument(
+        "--epsilon", type=float, help="the radius; defaults to the model's"
+    )
+    return parser.parse_args(arguments)
+
+
+def _table(findings):
+    rows = [("layer", "attained", "certified", "second bound", "method")]
+    rows += [
+        (
+            f.name,
+            f"{f.lower:.9g}",
+            f"{f.claimed:.9g}",
+            f"{f.upper:.9g}",
+            f.method,
+        )
+        for f in findings
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _decisions(model, certificate, options):
+    base, bound = _parts(model)
+    epsilon = options.epsilon
+    if epsilon is None:
+        epsilon = getattr(model, "epsilon", 0.0)
+    with np.load(options.data) as data:
+        x, y = data["x"], data["y"]
+    labels, radii = Decider(certificate, base, bound.composition)(x)
+    right = labels == y.ravel()
+    return (
+        f"{len(x)} inputs: {right.mean():.4%} right, "
+        f"{np.mean(right & (radii > epsilon)):.4%} right and certified at "
+        f"epsilon {epsilon:g}, level {certificate.level!r}"
+    )
