@@ -28,6 +28,11 @@ def parser(description):
         default=30.0,
         help="time to measure each configuration",
     )
+    arguments.add_argument(
+        "--cpu-time",
+        action="store_true",
+        help="count processor time, which other work disturbs less",
+    )
     return arguments
 
 
@@ -37,12 +42,13 @@ def limit_threads(threads):
     os.sched_setaffinity(0, cores[:threads])
 
 
-def interleaved(*functions, seconds, warm_up=3, at_least=10):
+def interleaved(*functions, seconds, cpu_time=False, warm_up=3, at_least=10):
     """Median time of each function, run in turns so that noise is shared.
 
     Args:
         *functions: Functions without arguments that end when their work does.
         seconds: Float, how long to measure.
+        cpu_time: Whether to count processor time instead of time.
         warm_up: Integer, turns that are not measured.
         at_least: Integer, the smallest number of turns.
 
@@ -52,14 +58,15 @@ def interleaved(*functions, seconds, warm_up=3, at_least=10):
     for _ in range(warm_up):
         for function in functions:
             function()
+    clock = time.process_time if cpu_time else time.perf_counter
     times = [[] for _ in functions]
     order = list(range(len(functions)))
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times[0]) < at_least:
         for i in order:
-            start = time.perf_counter()
+            start = clock()
             functions[i]()
-            times[i].append(time.perf_counter() - start)
+            times[i].append(clock() - start)
         order.reverse()
     return [statistics.median(t) for t in times]
 

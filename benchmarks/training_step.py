@@ -79,7 +79,9 @@ def row(arguments, name, xla):
         training_step(model_of(arguments, name, xla, kind), arguments)
         for kind in ("plain", "gloro")
     )
-    plain, gloro = measure.interleaved(plain, gloro, seconds=arguments.seconds)
+    plain, gloro = measure.interleaved(
+        plain, gloro, seconds=arguments.seconds, cpu_time=arguments.cpu_time
+    )
     return (
         f"{name}, XLA {xla}",
         f"{1e3 * plain:.2f}",

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 import keras_lipschitz
+from keras_lipschitz import callbacks
 from keras_lipschitz import visualization
 from keras_lipschitz.datasets import digits
 
@@ -75,10 +76,11 @@ def train(model, data, arguments):
         epochs=arguments.epochs,
         validation_data=data.validation,
         callbacks=[
-            keras_lipschitz.callbacks.EpsilonSchedule(
+            callbacks.EpsilonSchedule(
                 0.1 * arguments.epsilon, 1.2 * arguments.epsilon
             ),
-            keras_lipschitz.callbacks.LearningRateDecay(1e-5),
+            callbacks.LearningRateDecay(1e-5),
+            callbacks.LipschitzUpdate(),
         ],
     )
 

@@ -99,7 +99,7 @@ class Deviation:
             return (exact + local + lost) * _UP, grown
 
         host, _ = deviate(DOUBLE, [x.host for x in inputs])
-        deployed, limit = 0.0 * host, np.full(len(size), np.inf)
+        deployed, limit = np.zeros_like(host), np.full(len(size), np.inf)
         if self.deployed is not None:
             deployed, grown = deviate(
                 self.deployed, [x.deployed for x in inputs]

@@ -36,7 +36,7 @@ class ConvolutionFamily:
 
     @property
     def exact(self):
-        return not self.circles
+        return all(circle.size == 1 for circle in self.circles.values())
 
     @property
     def method(self):
@@ -47,6 +47,10 @@ class ConvolutionFamily:
             for axis in range(self.convolution.rank)
         )
         return f"cholesky, torus {' x '.join(sizes)}"
+
+    def _phases(self, axis):
+        """The phases of the input along an axis that some tap reads."""
+        return np.unique(self.polyphase[axis].phases)
 
     @functools.cached_property
     def exact_axes(self):
@@ -98,7 +102,7 @@ class ConvolutionFamily:
         Each tap errs in proportion to its size, and so does what a sum of
         taps, each at places of its own, does to a vector.
         """
-        if self.exact:
+        if not self.circles:
             return 0.0
         kernel = self.convolution.kernel
         flat = kernel.reshape(-1, kernel.shape[-2] * kernel.shape[-1])
@@ -117,10 +121,10 @@ class ConvolutionFamily:
         closed = tuple(self.circles)
         # Taps of closed axes first, then of exact axes, then the matrices.
         kernel = np.moveaxis(kernel, closed, range(len(closed)))
-        strides = [range(conv.strides[axis]) for axis in closed]
+        phases = [self._phases(axis) for axis in closed]
         parts = [
             self._symbol(kernel, indices, phase)
-            for phase in itertools.product(*strides)
+            for phase in itertools.product(*phases)
         ]
         # (frequencies, *exact taps, groups, outputs, phases, inputs)
         symbols = np.stack(parts, axis=-2)
@@ -141,9 +145,9 @@ class ConvolutionFamily:
             weights = weights.reshape(len(indices), -1)
         rest = kernel.shape[len(self.circles) :]
         flat = kernel.reshape(-1, int(np.prod(rest)))
-        if not self.circles:
-            return flat.reshape(1, *rest)
-        symbol = weights.real @ flat + 1j * (weights.imag @ flat)
+        symbol = weights.real @ flat
+        if not self.exact:
+            symbol = symbol + 1j * (weights.imag @ flat)
         return symbol.reshape(len(indices), *rest)
 
     @functools.cached_property
@@ -162,7 +166,8 @@ class ConvolutionFamily:
         return tuple(
             list(zip(rows[outputs], columns[inputs], strict=True))
             for outputs, inputs in (
-                conv.meetings(axis, tap) for tap in range(conv.kernel.shape[axis])
+                conv.meetings(axis, tap)
+                for tap in range(conv.kernel.shape[axis])
             )
         )
 
@@ -170,12 +175,15 @@ class ConvolutionFamily:
     def block_shape(self):
         """The size of the blocks that `layout` places."""
         conv = self.convolution
-        rows, columns = conv.kernel.shape[-1] // conv.groups, conv.kernel.shape[-2]
+        rows, columns = (
+            conv.kernel.shape[-1] // conv.groups,
+            conv.kernel.shape[-2],
+        )
         for axis in self.exact_axes[1:]:
             rows *= conv.output_size[axis]
             columns *= conv.input_size[axis]
         for axis in self.circles:
-            columns *= conv.strides[axis]
+            columns *= len(self._phases(axis))
         return rows, columns
 
     @functools.cached_property
@@ -195,7 +203,9 @@ class ConvolutionFamily:
             return Stack(symbols[None])
         order = np.argsort(self.exact_axes).argsort()
         symbols = symbols.transpose(*order, *range(len(order), symbols.ndim))
-        return Stack(np.stack([self._unrolled(s) for s in symbols]), self.layout)
+        return Stack(
+            np.stack([self._unrolled(s) for s in symbols]), self.layout
+        )
 
     def _unrolled(self, symbols):
         """The explicit matrices along the exact axes but the first."""
@@ -215,7 +225,8 @@ class ConvolutionFamily:
         )
         for tap in np.ndindex(*taps):
             places = [
-                conv.meetings(axis, t) for axis, t in zip(axes, tap, strict=True)
+                conv.meetings(axis, t)
+                for axis, t in zip(axes, tap, strict=True)
             ]
             rows = np.ix_(*(_numbers(place[0]) for place in places))
             columns = np.ix_(*(_numbers(place[1]) for place in places))

@@ -75,7 +75,7 @@ class Head:
         terms = ops.convert_to_numpy(terms) * factor
         anchor = logits.argmax(axis=1)
         host, _ = self._deviate(DOUBLE, body.host, body, terms, anchor)
-        deployed, limit = 0.0 * host, body.limit
+        deployed, limit = np.zeros_like(host), body.limit
         if self.deployed is not None:
             deployed, moved = self._deviate(
                 self.deployed, body.deployed, body, terms, anchor

@@ -1,17 +1,17 @@
 """The largest singular value from below."""
 
 import numpy as np
-from scipy import linalg
 
 from keras_lipschitz.certification.rounding import gamma
 
 # Up to here LAPACK finds all singular values before Lanczos finds one.
-_SMALL = 512
-_LARGEST_MATRIX = 2**22
+_SMALL = 256
+_LARGEST_MATRIX = 2**20
 _STEPS = 32
 _KEPT = 8
-_RESTARTS = 12
-_TOLERANCE = 1e-6
+# Vectors up to here are worth some steps more.
+_QUICK = 2**14
+_RESTARTS = 20
 
 
 def top_singular_vector(operator, start=None):
@@ -63,8 +63,8 @@ def attained(operator, vector):
 def _by_lapack(matrix):
     rows, columns = matrix.shape
     gram = matrix.T @ matrix if columns <= rows else matrix @ matrix.T
-    _, vectors = linalg.eigh(gram, subset_by_index=[len(gram) - 1] * 2)
-    vector = vectors[:, 0]
+    _, vectors = np.linalg.eigh(gram)
+    vector = vectors[:, -1]
     return vector if columns <= rows else _unit(vector @ matrix)
 
 
@@ -84,12 +84,13 @@ def _search(gram, x):
     steps = min(_STEPS, x.size)
     basis = np.empty((steps + 1, x.size))
     images = np.empty((steps, x.size))
+    tolerance = 1e-9 if x.size <= _QUICK else 1e-6
     basis[0], kept, best = x, 0, 0.0
     for _ in range(_RESTARTS):
         size, exhausted = _extend(gram, basis, images, kept, steps)
         projected = basis[:size] @ images[:size].T
         values, vectors = np.linalg.eigh((projected + projected.T) / 2)
-        if exhausted or values[-1] <= best * (1 + _TOLERANCE):
+        if exhausted or values[-1] <= best * (1 + tolerance):
             break
         best, kept = values[-1], min(_KEPT, size - 1)
         top = vectors[:, -kept:].T

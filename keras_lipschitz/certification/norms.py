@@ -64,21 +64,22 @@ def spectral_norm(operator, start=None, rigorous=True):
     exponent = int(np.frexp(largest)[1])
     norm = _ordinary_norm(operator.scaled(-exponent), start, rigorous)
     return Norm(
-        float(np.ldexp(norm.lower, exponent)),
-        _scaled_up(norm.upper, exponent),
+        _rescaled(norm.lower, exponent, -np.inf),
+        _rescaled(norm.upper, exponent, np.inf),
         norm.method,
         norm.image,
     )
 
 
 def _checked(operator):
-    entries = operator.entries
+    entries = np.asarray(operator.entries, "float64")
     if not np.isfinite(entries).all():
         wrong = np.count_nonzero(~np.isfinite(entries))
         raise ValueError(
             "Expected a kernel of finite numbers. Received: "
             f"{wrong} of {entries.size} are infinite or not a number"
         )
+    operator = operator.with_entries(entries)
     if isinstance(operator, ConvolutionOperator):
         return operator.trimmed()
     return operator
@@ -99,10 +100,11 @@ def _ordinary_norm(operator, start, rigorous):
     return Norm(lower, float(upper), method, image)
 
 
-def _scaled_up(bound, exponent):
-    """`bound * 2 ** exponent`, not less even where that is subnormal."""
-    with np.errstate(over="ignore"):
-        scaled = float(np.ldexp(bound, exponent))
-        if np.ldexp(scaled, -exponent) < bound:
-            scaled = float(np.nextafter(scaled, np.inf))
-    return scaled
+def _rescaled(bound, exponent, direction):
+    """`bound * 2 ** exponent`, rounded where it overflows or is subnormal."""
+    with np.errstate(over="ignore", under="ignore"):
+        scaled = np.ldexp(bound, exponent)
+        exact = np.ldexp(scaled, -exponent)
+    if exact < bound < direction or exact > bound > direction:
+        scaled = np.nextafter(scaled, direction)
+    return float(scaled)

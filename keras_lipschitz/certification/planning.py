@@ -11,11 +11,10 @@ from keras_lipschitz.certification.operators import ConvolutionOperator
 from keras_lipschitz.certification.torus import Circle
 from keras_lipschitz.certification.torus import Polyphase
 
-# Operations that one layer may take: some seconds.
-_BUDGET = 4e11
+# How many operations a tighter bound is worth: closing an axis of size n costs
+# about 1 / n^2 of the bound.
+_PRICE = 2e13
 _MEMORY = 2**28
-# A circle this long is as good as an exact axis.
-_LONG = 128
 # A matrix this small needs no structure.
 _SMALL = 256
 
@@ -36,12 +35,11 @@ def family_of(operator, vector):
         return MatrixFamily(operator.dense()[None])
     worst = _worst_frequencies(operator, vector)
     circles = _circles(operator, worst)
-    for closed in _closings(operator):
-        family = ConvolutionFamily(
-            operator, {axis: circles[axis] for axis in closed}, worst
-        )
-        if len(closed) == operator.rank or _affordable(family):
-            return family
+    families = [
+        ConvolutionFamily(operator, {a: circles[a] for a in closed}, worst)
+        for closed in _closings(circles)
+    ]
+    return min(families, key=_price)
 
 
 def torus_family(operator, vector):
@@ -50,25 +48,24 @@ def torus_family(operator, vector):
     return ConvolutionFamily(operator, _circles(operator, worst), worst)
 
 
-def _closings(operator):
-    """Which axes to close, the tightest choice first."""
-    sizes = operator.output_size
-    long = {axis for axis, size in enumerate(sizes) if size >= _LONG}
-    choices = (
-        set(choice)
-        for count in range(operator.rank + 1)
-        for choice in itertools.combinations(range(operator.rank), count)
-    )
-    # Closing an axis costs about 1 / size^2.
-    return sorted(
-        (tuple(sorted(choice)) for choice in choices if long <= choice),
-        key=lambda choice: sum(1 / sizes[axis] ** 2 for axis in choice),
-    )
+def _closings(circles):
+    """Which axes may be closed; those that cost nothing always are."""
+    free = {axis for axis, circle in circles.items() if circle.size == 1}
+    others = sorted(circles.keys() - free)
+    for count in range(len(others) + 1):
+        for choice in itertools.combinations(others, count):
+            yield sorted(free.union(choice))
 
 
-def _affordable(family):
-    work = family.work
-    return work.operations * family.count <= _BUDGET and work.bytes <= _MEMORY
+def _price(family):
+    work, sizes = family.work, family.convolution.output_size
+    closed = [
+        axis for axis, circle in family.circles.items() if circle.size > 1
+    ]
+    if work.bytes > _MEMORY and family.exact_axes:
+        return np.inf
+    looseness = sum(1 / sizes[axis] ** 2 for axis in closed)
+    return work.operations * family.count + _PRICE * looseness
 
 
 def _worst_frequencies(operator, vector):
@@ -86,9 +83,12 @@ def _circles(operator, worst):
     """For every axis, the circle that leaves the worst frequency out best."""
     circles = {}
     for axis, angle in worst.items():
-        # A dilated tap repeats the spectrum; a multiple keeps its period.
-        step = operator.dilation[axis]
         smallest = Polyphase.of(operator, axis).smallest_circle
+        if smallest == 1:
+            circles[axis] = Circle(1)
+            continue
+        # A dilated kernel has a periodic spectrum; a multiple keeps to that.
+        step = operator.dilation[axis]
         first = -(-smallest // step) * step
         choices = [
             Circle(size, twist)

@@ -75,8 +75,11 @@ class Polyphase:
         """The least size on which no input is met by a wrong output.
 
         Output `o` meets input `m` of the circle where `o + shift - m` is a
-        multiple of its size; it must be zero then.
+        multiple of its size; it must be zero then. Where all taps have one
+        shift every output has inputs of its own, and any circle will do.
         """
+        if self.shifts.min() == self.shifts.max():
+            return 1
         return max(
             self.outputs,
             self.inputs,

@@ -3,10 +3,13 @@
 A step is called with a batch of float32 images in `[0, 1]`, channels last, and
 with a seed of two integers: the same seed, the same result, so an interrupted
 run that goes on sees the images that it would have seen. TensorFlow is needed
-only when a step is called.
+only when a step is called; without it, `on_arrays` does the same in NumPy, with
+other random numbers.
 """
 
 import dataclasses
+
+import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,6 +21,10 @@ class RandomFlip:
 
         flip = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed)
         return tf.where(flip < 0.5, images, images[:, :, ::-1])
+
+    def on_arrays(self, images, rng):
+        flip = rng.uniform(size=(len(images), 1, 1, 1))
+        return np.where(flip < 0.5, images, images[:, :, ::-1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +52,16 @@ class RandomShift:
         moved = tf.gather(padded, columns, axis=2, batch_dims=1)
         return tf.ensure_shape(moved, images.shape)
 
+    def on_arrays(self, images, rng):
+        count, height, width, _ = images.shape
+        p = self.pixels
+        padded = np.pad(images, ((0, 0), (p, p), (p, p), (0, 0)))
+        offsets = rng.integers(0, 2 * p + 1, (2, count, 1))
+        rows = offsets[0] + np.arange(height)
+        columns = offsets[1] + np.arange(width)
+        some = np.arange(count)[:, None, None]
+        return padded[some, rows[:, :, None], columns[:, None, :]]
+
 
 @dataclasses.dataclass(frozen=True)
 class RandomAffine:
@@ -68,22 +85,12 @@ class RandomAffine:
         shape = tf.shape(images)
         height, width = (tf.cast(shape[i], "float32") for i in (1, 2))
         draws = tf.random.stateless_uniform([5, shape[0]], seed, -1.0, 1.0)
-        angle = self.rotation * draws[0]
-        side = 1.0 - self.zoom * (draws[1] + 1.0) / 2.0
-        slope = tf.tan(self.shear * draws[2])
-        # Output coordinates to input coordinates, about the centre.
-        a, b = side * tf.cos(angle), -side * tf.sin(angle) + side * slope
-        c, d = side * tf.sin(angle), side * tf.cos(angle)
-        x, y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
-        right = x - a * x - b * y + self.shift * width * draws[3]
-        down = y - c * x - d * y + self.shift * height * draws[4]
-        zeros = tf.zeros_like(a)
+        rows = self._transforms(draws, height, width, tf)
+        zeros = tf.zeros_like(rows[0])
         return tf.ensure_shape(
             tf.raw_ops.ImageProjectiveTransformV3(
                 images=images,
-                transforms=tf.stack(
-                    [a, b, right, c, d, down, zeros, zeros], axis=1
-                ),
+                transforms=tf.stack([*rows, zeros, zeros], axis=1),
                 output_shape=shape[1:3],
                 interpolation="BILINEAR",
                 fill_mode="REFLECT",
@@ -91,6 +98,32 @@ class RandomAffine:
             ),
             images.shape,
         )
+
+    def on_arrays(self, images, rng):
+        count, height, width, _ = images.shape
+        draws = rng.uniform(-1.0, 1.0, (5, count)).astype("float32")
+        a, b, right, c, d, down = (
+            row[:, None, None]
+            for row in self._transforms(draws, height, width, np)
+        )
+        x = np.arange(width)[None, None, :]
+        y = np.arange(height)[None, :, None]
+        return _interpolated(
+            images, c * x + d * y + down, a * x + b * y + right
+        )
+
+    def _transforms(self, draws, height, width, np_or_tf):
+        """From output to input coordinates, about the centre: six rows."""
+        sin, cos, tan = np_or_tf.sin, np_or_tf.cos, np_or_tf.tan
+        angle = self.rotation * draws[0]
+        side = 1.0 - self.zoom * (draws[1] + 1.0) / 2.0
+        slope = tan(self.shear * draws[2])
+        a, b = side * cos(angle), -side * sin(angle) + side * slope
+        c, d = side * sin(angle), side * cos(angle)
+        x, y = (width - 1.0) / 2.0, (height - 1.0) / 2.0
+        right = x - a * x - b * y + self.shift * width * draws[3]
+        down = y - c * x - d * y + self.shift * height * draws[4]
+        return a, b, right, c, d, down
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +144,10 @@ class RandomContrast:
         mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
         return _blend(images, mean, seed, self.lower, self.upper)
 
+    def on_arrays(self, images, rng):
+        mean = images.mean(axis=(1, 2), keepdims=True)
+        return _blended(images, mean, rng, self.lower, self.upper)
+
 
 @dataclasses.dataclass(frozen=True)
 class RandomSaturation:
@@ -129,6 +166,10 @@ class RandomSaturation:
 
         grey = tf.reduce_mean(images, axis=3, keepdims=True)
         return _blend(images, grey, seed, self.lower, self.upper)
+
+    def on_arrays(self, images, rng):
+        grey = images.mean(axis=3, keepdims=True)
+        return _blended(images, grey, rng, self.lower, self.upper)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +190,10 @@ class RandomNoise:
         )
         return tf.clip_by_value(images + noise, 0.0, 1.0)
 
+    def on_arrays(self, images, rng):
+        noise = rng.normal(0.0, self.stddev, images.shape)
+        return np.clip(images + noise, 0.0, 1.0)
+
 
 def _blend(images, grey, seed, lower, upper):
     import tensorflow as tf
@@ -157,3 +202,29 @@ def _blend(images, grey, seed, lower, upper):
         [tf.shape(images)[0], 1, 1, 1], seed, lower, upper
     )
     return tf.clip_by_value(grey + factor * (images - grey), 0.0, 1.0)
+
+
+def _blended(images, grey, rng, lower, upper):
+    factor = rng.uniform(lower, upper, (len(images), 1, 1, 1))
+    return np.clip(grey + factor * (images - grey), 0.0, 1.0)
+
+
+def _interpolated(images, rows, columns):
+    """Bilinear values at fractional positions; the outside is reflected."""
+    some = np.arange(len(images))[:, None, None]
+    top, left = np.floor(rows), np.floor(columns)
+    down, right = (rows - top)[..., None], (columns - left)[..., None]
+
+    def at(i, j):
+        i = _reflected(i.astype("int64"), images.shape[1])
+        j = _reflected(j.astype("int64"), images.shape[2])
+        return images[some, i, j]
+
+    above = at(top, left) * (1 - right) + at(top, left + 1) * right
+    below = at(top + 1, left) * (1 - right) + at(top + 1, left + 1) * right
+    return above * (1 - down) + below * down
+
+
+def _reflected(index, size):
+    index = index % (2 * size)
+    return np.where(index < size, index, 2 * size - 1 - index)

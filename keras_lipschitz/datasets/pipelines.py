@@ -29,13 +29,7 @@ def training_batches(x, y, batch_size, seed, augmentation=()):
     """
     if tensorflow_is_installed():
         return _tf_training_batches(x, y, batch_size, seed, augmentation)
-    if augmentation:
-        raise ValueError(
-            "Augmentation runs in tf.data. Expected: TensorFlow installed (it "
-            "need not be the backend), or augmentation=(). Received: "
-            f"augmentation={augmentation!r}"
-        )
-    return ShuffledBatches(x, y, batch_size, seed)
+    return ShuffledBatches(x, y, batch_size, seed, augmentation)
 
 
 def ordered_batches(x, y, batch_size):
@@ -98,14 +92,16 @@ class ShuffledBatches(keras.utils.PyDataset):
         y: Integer array of labels.
         batch_size: Integer.
         seed: Integer, or `None` to keep the order of the arrays.
+        augmentation: As for `training_batches`.
         **kwargs: As for `keras.utils.PyDataset`.
     """
 
-    def __init__(self, x, y, batch_size, seed, **kwargs):
+    def __init__(self, x, y, batch_size, seed, augmentation=(), **kwargs):
         super().__init__(**kwargs)
         self.x, self.y = x, y
         self.batch_size = batch_size
         self.seed = seed
+        self.augmentation = augmentation
         self.epoch = 0
 
     def __len__(self):
@@ -115,7 +111,11 @@ class ShuffledBatches(keras.utils.PyDataset):
         some = slice(index * self.batch_size, (index + 1) * self.batch_size)
         if self.seed is not None:
             some = self._order()[some]
-        return scaled(self.x[some]), self.y[some]
+        batch = scaled(self.x[some])
+        rng = np.random.default_rng([self.seed or 0, self.epoch, index])
+        for change in self.augmentation:
+            batch = change.on_arrays(batch, rng).astype("float32")
+        return batch, self.y[some]
 
     def on_epoch_end(self):
         self.epoch += 1

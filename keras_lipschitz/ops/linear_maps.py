@@ -111,7 +111,8 @@ def _ungrouped(kernel, groups):
     """A grouped kernel with the zeros between the groups written out."""
     *size, inputs, filters = kernel.shape
     blocks = ops.reshape(kernel, (*size, 1, inputs, groups, filters // groups))
-    diagonal = ops.reshape(ops.eye(groups), (groups, 1, groups, 1))
+    diagonal = ops.eye(groups, dtype=kernel.dtype)
+    diagonal = ops.reshape(diagonal, (groups, 1, groups, 1))
     return ops.reshape(blocks * diagonal, (*size, groups * inputs, filters))
 
 

@@ -47,7 +47,9 @@ def _panels(logs):
     panels = {}
     for key in logs:
         name = key.removeprefix(VALIDATION)
-        title = "accuracies" if _is_accuracy(name) else name.replace("_", " ")
+        # "lipschitz/conv_1" belongs to "lipschitz".
+        title = name.split("/")[0].replace("_", " ")
+        title = "accuracies" if _is_accuracy(name) else title
         names = panels.setdefault(title, [])
         if name not in names:
             names.append(name)
@@ -100,4 +102,6 @@ def _scale(axes, title, epochs):
 
 
 def _spelled(name):
+    if "/" in name:
+        return name.split("/", 1)[1]
     return "VRA" if name == "vra" else name.replace("_", " ")

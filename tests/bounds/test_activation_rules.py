@@ -117,7 +117,6 @@ def test_a_slope_counts_as_the_float32_that_is_used():
         assert bound >= max(slope, float(np.float32(slope)))
 
 
-@pytest.mark.multi_backend
 @pytest.mark.parametrize(
     "make",
     [

@@ -156,7 +156,6 @@ def network():
     return x, layers.GlobalAveragePooling2D()(y)
 
 
-@pytest.mark.multi_backend
 def test_a_network_never_moves_faster_than_its_bound():
     model = keras.Model(*network())
     bound = bound_of(model)

@@ -93,7 +93,41 @@ def test_pipeline_repeats_the_augmentation_of_an_epoch(tmp_path):
     assert not np.array_equal(epoch(2), epoch(3))
 
 
-def test_needs_tensorflow(tmp_path, monkeypatch):
+@pytest.mark.parametrize("step", ALL, ids=lambda step: type(step).__name__)
+def test_arrays_get_the_same_kind_of_change(step):
+    x = images(2000)
+    one, other = (step.on_arrays(x, np.random.default_rng(k)) for k in (0, 1))
+    assert one.shape == x.shape
+    assert not np.array_equal(one, other) and not np.array_equal(one, x)
+    tensor = np.asarray(step(x, [0, 0]))
+    # Other random numbers, the same distribution.
+    change, expected = (np.abs(z - x).mean() for z in (one, tensor))
+    np.testing.assert_allclose(change, expected, rtol=0.05)
+    np.testing.assert_allclose(one.mean(), tensor.mean(), rtol=0.01)
+
+
+def test_affine_on_arrays_is_that_of_tensorflow(monkeypatch):
+    import tensorflow as tf
+
+    x = images(20)
+    draws = np.random.default_rng(0).uniform(-1, 1, (5, 20)).astype("float32")
+    step = augment.RandomAffine(0.5, 0.3, 0.3, 0.2)
+
+    class Fixed:
+        def uniform(self, *args):
+            return draws
+
+    monkeypatch.setattr(tf.random, "stateless_uniform", lambda *args: draws)
+    np.testing.assert_allclose(
+        step.on_arrays(x, Fixed()), np.asarray(step(x, [0, 0])), atol=1e-4
+    )
+
+
+def test_runs_without_tensorflow(monkeypatch):
     monkeypatch.setattr(pipelines, "tensorflow_is_installed", lambda: False)
-    with pytest.raises(ValueError, match="Augmentation runs in tf.data"):
-        datasets.load("digits", augmentation=ALL)
+    plain, changed = (
+        datasets.load("digits", augmentation=a).train[0][0]
+        for a in ((), (augment.RandomShift(1),))
+    )
+    assert changed.shape == plain.shape and changed.dtype == plain.dtype
+    assert not np.array_equal(plain, changed)

@@ -53,13 +53,17 @@ CASES = [
 def built(layer_class, input_shape, args, kwargs, positive=False):
     """A layer with a random kernel, and the matrix of its linear part.
 
-    The largest singular value of a positive kernel stands alone, so singular
-    vectors converge too.
+    The largest singular value of a positive kernel, with channels of unequal
+    weight, stands alone: singular vectors converge too, and soon.
     """
     layer = layer_class(*args, **kwargs)
     layer.build((None, *input_shape))
     kernel = np.random.default_rng(0).normal(size=layer.kernel.shape)
-    layer.kernel.assign(0.3 * (np.abs(kernel) if positive else kernel))
+    if positive:
+        inputs, outputs = kernel.shape[-2:]
+        kernel = np.abs(kernel) * np.geomspace(1, 3, inputs)[:, None]
+        kernel *= np.geomspace(1, 3, outputs)
+    layer.kernel.assign(0.3 * kernel)
     activation, layer.activation = layer.activation, keras.activations.linear
     matrix = matrix_of(layer, input_shape)
     layer.activation = activation

@@ -123,6 +123,15 @@ def test_training_with_rare_validation_ends_at_the_last_epoch():
     np.testing.assert_allclose(training.get_xdata(), [1, 2, 3, 4])
 
 
+def test_training_shows_the_norms_of_layers_together():
+    names = ["lipschitz", "lipschitz/conv_1", "lipschitz/conv_2"]
+    figure = visualization.plot_training({name: [1.0, 2.0] for name in names})
+    (axes,) = figure.axes
+    assert axes.get_title(loc="left") == "lipschitz"
+    legend = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert legend == ["lipschitz", "conv_1", "conv_2"]
+
+
 @pytest.mark.parametrize(
     "history", [{"loss": [1.0]}, {"loss": [np.nan, np.nan], "vra": [0.0, 0.0]}]
 )

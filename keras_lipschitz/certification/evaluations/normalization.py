@@ -88,7 +88,7 @@ def _affine(factor, added, subtracted, spread, parameters):
 
 def _refusal(parameters):
     for parameter in parameters:
-        sizes = np.abs(parameter[np.nonzero(parameter)])
+        sizes = np.abs(parameter[parameter != 0])
         if not np.all((sizes < _ORDINARY) & (sizes > 1.0 / _ORDINARY)):
             return (
                 f"expected parameters between 2^-{int(math.log2(_ORDINARY))} "

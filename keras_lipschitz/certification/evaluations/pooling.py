@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import layers
 from keras import ops
 
@@ -19,12 +20,13 @@ from keras_lipschitz.layers.scaled_global_average_pooling2d import (
 @register_evaluation(
     layers.MaxPooling1D,
     layers.MaxPooling2D,
+    layers.MaxPooling3D,
     layers.GlobalMaxPooling1D,
     layers.GlobalMaxPooling2D,
     layers.GlobalMaxPooling3D,
 )
 def max_pooling(layer, step):
-    return Evaluation(layer.call)
+    return Evaluation(_call_of(layer))
 
 
 @register_evaluation(
@@ -34,7 +36,9 @@ def max_pooling(layer, step):
     ScaledAveragePooling2D,
 )
 def average_pooling(layer, step):
-    return Evaluation(layer.call, roundings=math.prod(layer.pool_size) + 6)
+    return Evaluation(
+        _call_of(layer), roundings=math.prod(layer.pool_size) + 6
+    )
 
 
 @register_evaluation(
@@ -61,3 +65,13 @@ def l2_norm_pooling(layer, step):
         roundings=layer.window_area + 8,
         refusal="squares of small numbers vanish",
     )
+
+
+def _call_of(layer):
+    """What the layer computes, also where there is no kernel for float64."""
+    volumes = (layers.AveragePooling3D, layers.MaxPooling3D)
+    if keras.backend.backend() == "tensorflow" and type(layer) in volumes:
+        import tensorflow as tf
+
+        return tf.function(layer.call, jit_compile=True)
+    return layer.call

@@ -1,0 +1,196 @@
+"""What layers really round, against what is said of them."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from level_networks import decider
+from level_networks import float32_logits
+from level_networks import track
+from zoo import FUNCTIONS
+from zoo import NETWORKS
+
+import keras_lipschitz as kl
+from keras_lipschitz.certification import evaluation
+from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.certification.formats import SINGLE
+from keras_lipschitz.certification.host import constant
+from keras_lipschitz.certification.host import float64_on_host
+from keras_lipschitz.certification.levels import check_level
+
+multi_backend = pytest.mark.multi_backend
+
+
+def inputs_of(base, samples=16, size=1.0):
+    random = np.random.default_rng(0)
+    x = size * random.standard_normal((samples, *base.input_shape[1:]))
+    return x.astype("float32")
+
+
+def largest_ratio(base, x, run=float32_logits):
+    """The error of float32 over its bound, the largest of all logits."""
+    decide, tracked = track(base, x)
+    with float64_on_host():
+        logits, host, deployed, _ = decide.head.margins(
+            tracked[decide.network.last]
+        )
+    rows = np.arange(len(x))
+    anchor = logits.argmax(axis=1)
+    error = run(base, x).astype("float64") - logits
+    error = np.abs(error - error[rows, anchor][:, None])
+    bound = host[..., 0] + deployed[..., 0]
+    bound[rows, anchor] = np.inf
+    return np.max(error / bound)
+
+
+@multi_backend
+@pytest.mark.parametrize("name", NETWORKS)
+def test_margins_are_within_the_bound(name):
+    base = NETWORKS[name]()
+    ratio = largest_ratio(base, inputs_of(base))
+    assert ratio <= 1
+    # Not a bound of something else, either.
+    assert ratio > 1e-7
+
+
+@multi_backend
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_tensor_is_within_the_bound(name):
+    base = NETWORKS[name]()
+    x = inputs_of(base, size=3.0)
+    _, tracked = track(base, x)
+    value = tracked[max(tracked)]
+    for index, tensor in intermediate(base).items():
+        model = keras.Model(base.inputs, tensor)
+        actual = keras.ops.convert_to_numpy(model(x)).astype("float64")
+        value = tracked[index]
+        expected = keras.ops.convert_to_numpy(value.value)
+        error = (actual - expected).reshape(len(x), -1)
+        bound = value.host[:, 0] + value.deployed[:, 0]
+        assert np.all(np.linalg.norm(error, axis=1) <= bound)
+        assert np.all(np.linalg.norm(expected.reshape(len(x), -1), axis=1)
+                      <= value.size)
+
+
+def intermediate(base):
+    """Dict from tensor index to symbolic tensor, for flat models."""
+    graph = kl.bounds.Composition(base).graph
+    found = {}
+    for step in graph.steps[:-1]:
+        nodes = step.layer._inbound_nodes
+        if len(nodes) == 1 and "/" not in step.name:
+            found[step.outputs[0]] = nodes[0].output_tensors[0]
+    return found
+
+
+@multi_backend
+def test_all_registered_evaluations_are_tried():
+    tried = set()
+    for build in (*NETWORKS.values(), *FUNCTIONS.values()):
+        steps = kl.bounds.Composition(build()).graph.steps
+        tried |= {type(step.layer) for step in steps}
+    registered = set(evaluation._EVALUATIONS) - {layers.InputLayer}
+    assert {t.__name__ for t in registered - tried} == set()
+
+
+@multi_backend
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_are_for_exact_arithmetic(name):
+    base = FUNCTIONS[name]()
+    x = inputs_of(base)
+    decide = decider(base, "R")
+    label, _ = decide(x)
+    np.testing.assert_array_equal(
+        label, float32_logits(base, x).argmax(axis=1)
+    )
+    with pytest.raises(ValueError, match="level 'F32'"):
+        check_level("F32", decide.network.evaluations)
+    with pytest.raises(ValueError, match="level 'F64'"):
+        check_level("F64", decide.network.evaluations)
+
+
+@multi_backend
+def test_order_of_sums():
+    """100 random orders of a sum of 65536 terms that nearly cancel."""
+    random = np.random.default_rng(0)
+    kernel = random.uniform(0.5, 1.5, 65536) * 1e3
+    kernel[1::2] = -kernel[::2] * (1 + 1e-6)
+    kernel = np.stack([kernel, random.standard_normal(65536)], axis=1)
+    base = keras.Sequential(
+        [keras.Input((65536,)), layers.Dense(2, use_bias=False)]
+    )
+    base.set_weights([kernel.astype("float32")])
+    x = random.uniform(0.5, 1.5, (1, 65536)).astype("float32")
+
+    def in_some_order(base, x):
+        products = x[0][:, None] * base.get_weights()[0]
+        order = random.permutation(65536)
+        return np.cumsum(products[order], axis=0, dtype="float32")[-1:]
+
+    ratios = [largest_ratio(base, x, in_some_order) for _ in range(100)]
+    assert 1e-7 < max(ratios) <= 1
+
+
+@multi_backend
+@pytest.mark.parametrize("way", ["together", "one_by_one", "compiled"])
+@pytest.mark.parametrize("name", ["deep", "branches"])
+def test_ways_to_evaluate(name, way):
+    base = NETWORKS[name]()
+    x = inputs_of(base, samples=64)
+
+    def run(base, x):
+        if way == "together":
+            return float32_logits(base, x)
+        if way == "one_by_one":
+            return np.concatenate([float32_logits(base, p[None]) for p in x])
+        # PyTorch's compiler needs a C++ compiler.
+        compiled = keras.backend.backend() != "torch"
+        base.compile(jit_compile=compiled)
+        return base.predict(x, verbose=0)
+
+    assert largest_ratio(base, x, run) <= 1
+
+
+@multi_backend
+def test_anywhere_in_the_ball():
+    """The bound at the centre holds for the evaluation at other inputs."""
+    base = NETWORKS["deep"]()
+    random = np.random.default_rng(0)
+    x = inputs_of(base, samples=8)
+    moved = random.standard_normal(x.shape)
+    size = np.linalg.norm(moved.reshape(len(x), -1), axis=1)
+    for epsilon in (1e-3, 1.0, 100.0, 1e4):
+        near = x + epsilon * moved / size.reshape(-1, 1, 1, 1)
+        near = near.astype("float32")
+        distance = np.linalg.norm(
+            (near.astype("float64") - x).reshape(len(x), -1), axis=1
+        )
+        decide, tracked = track(base, x)
+        body = tracked[decide.network.last]
+        _, there = track(base, near)
+        exact = keras.ops.convert_to_numpy(
+            there[decide.network.last].value
+        )
+        below = keras.Model(base.inputs, base.layers[-1].input)
+        actual = keras.ops.convert_to_numpy(below(near))
+        error = np.linalg.norm(actual - exact, axis=1)
+        bound = body.deployed @ np.stack([np.ones(len(x)), distance])
+        assert np.all(error <= np.diagonal(bound))
+
+
+def test_gamma():
+    for form in (SINGLE, DOUBLE):
+        assert form.gamma(0) == 0
+        exact = 7 * form.unit / (1 - 7 * form.unit)
+        assert exact <= form.gamma(7) < exact * (1 + 1e-12)
+        assert form.gamma(2**60) == np.inf
+
+
+@multi_backend
+def test_float64_is_float64():
+    """Within the context, on every backend; and nothing leaks out of it."""
+    with float64_on_host():
+        x = constant(np.array([1.0 + 2.0**-52]))
+        assert keras.ops.convert_to_numpy(x - 1.0)[0] == 2.0**-52
+    x = keras.ops.convert_to_tensor(np.ones(1, "float32"))
+    assert keras.backend.standardize_dtype(x.dtype) == "float32"
