@@ -71,6 +71,10 @@ def interleaved(*functions, seconds, cpu_time=False, warm_up=3, at_least=10):
     return [statistics.median(t) for t in times]
 
 
+def clock_name(arguments):
+    return "processor time" if arguments.cpu_time else "wall time"
+
+
 def peak_memory():
     """The largest resident memory of this process so far, in MiB."""
     # Not `getrusage`: its peak counts that of the process that started us.

@@ -24,8 +24,9 @@ def main():
         for xla in arguments.xla
     ]
     print(
-        f"\nPrediction of {arguments.samples} samples, batch "
-        f"{arguments.batch_size}, {arguments.activation}. "
+        f"\nPrediction ({measure.clock_name(arguments)}) of "
+        f"{arguments.samples} samples, batch {arguments.batch_size}, "
+        f"{arguments.activation}. "
         f"{measure.machine(arguments.threads)}.\n"
     )
     measure.print_table(

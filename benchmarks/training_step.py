@@ -44,9 +44,10 @@ def main():
         for xla in arguments.xla
     ]
     print(
-        f"\nTraining step, batch {arguments.batch_size}, "
-        f"{arguments.activation}, {arguments.power_iterations} power "
-        f"iteration(s). {measure.machine(arguments.threads)}.\n"
+        f"\nTraining step ({measure.clock_name(arguments)}), batch "
+        f"{arguments.batch_size}, {arguments.activation}, "
+        f"{arguments.power_iterations} power iteration(s). "
+        f"{measure.machine(arguments.threads)}.\n"
     )
     measure.print_table(HEADER, rows)
     print(

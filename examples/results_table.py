@@ -17,7 +17,8 @@ certificate of the level named (R: proven upper bounds of all norms, in exact
 arithmetic) shows that nothing within epsilon changes that; the estimate uses
 norms by iteration from below, as the paper does. PGD is an l2 attack of 20
 steps from the sample and from a random start: an upper bound of what VRA bounds
-from below. Published: the VRA in the README of the authors' library.
+from below. Published: the VRA in the README of the authors' library. Wall time
+is that of training alone, on a machine that other work shared.
 """
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import itertools
-import math
 
 import numpy as np
 
@@ -11,6 +10,8 @@ from keras_lipschitz.certification.convolution import ConvolutionOperator
 from keras_lipschitz.certification.rounding import gamma
 from keras_lipschitz.certification.stacks import Stack
 from keras_lipschitz.certification.torus import Polyphase
+from keras_lipschitz.certification.unrolling import tap_places
+from keras_lipschitz.certification.unrolling import unrolled
 from keras_lipschitz.certification.work import Work
 
 # By how much a product of up to three computed roots of unity may err.
@@ -155,30 +156,14 @@ class ConvolutionFamily:
         """Where the taps of the first exact axis stand, in blocks."""
         if not self.exact_axes:
             return (((0, 0),),)
-        axis = self.exact_axes[0]
-        conv = self.convolution
-        stride, dilation = conv.strides[axis], conv.dilation[axis]
-        # Neighbours in the Gram are a multiple apart; put them side by side.
-        rows = _interleaved(
-            conv.output_size[axis], dilation // math.gcd(stride, dilation)
-        )
-        columns = _interleaved(conv.input_size[axis], dilation)
-        return tuple(
-            list(zip(rows[outputs], columns[inputs], strict=True))
-            for outputs, inputs in (
-                conv.meetings(axis, tap)
-                for tap in range(conv.kernel.shape[axis])
-            )
-        )
+        return tap_places(self.convolution, self.exact_axes[0])
 
     @property
     def block_shape(self):
         """The size of the blocks that `layout` places."""
         conv = self.convolution
-        rows, columns = (
-            conv.kernel.shape[-1] // conv.groups,
-            conv.kernel.shape[-2],
-        )
+        rows, columns = conv.channels
+        rows, columns = rows // conv.groups, columns // conv.groups
         for axis in self.exact_axes[1:]:
             rows *= conv.output_size[axis]
             columns *= conv.input_size[axis]
@@ -203,44 +188,8 @@ class ConvolutionFamily:
             return Stack(symbols[None])
         order = np.argsort(self.exact_axes).argsort()
         symbols = symbols.transpose(*order, *range(len(order), symbols.ndim))
-        return Stack(
-            np.stack([self._unrolled(s) for s in symbols]), self.layout
-        )
-
-    def _unrolled(self, symbols):
-        """The explicit matrices along the exact axes but the first."""
-        conv, axes = self.convolution, self.exact_axes[1:]
-        if not axes:
-            return symbols
-        *taps, count, outputs, inputs = symbols.shape
-        matrices = np.zeros(
-            (
-                count,
-                *(conv.output_size[axis] for axis in axes),
-                outputs,
-                *(conv.input_size[axis] for axis in axes),
-                inputs,
-            ),
-            symbols.dtype,
-        )
-        for tap in np.ndindex(*taps):
-            places = [
-                conv.meetings(axis, t)
-                for axis, t in zip(axes, tap, strict=True)
-            ]
-            rows = np.ix_(*(_numbers(place[0]) for place in places))
-            columns = np.ix_(*(_numbers(place[1]) for place in places))
-            matrices[(slice(None), *rows, slice(None), *columns)] = symbols[tap]
-        return matrices.reshape(count, *self.block_shape)
-
-
-def _numbers(places):
-    return np.arange(places.start, places.stop, places.step or 1)
-
-
-def _interleaved(size, step):
-    """New positions: numbers that are a multiple of `step` apart together."""
-    order = sorted(range(size), key=lambda i: (i % step, i))
-    positions = np.empty(size, int)
-    positions[order] = range(size)
-    return positions
+        taps = [
+            unrolled(part, self.convolution, self.exact_axes[1:])
+            for part in symbols
+        ]
+        return Stack(np.stack(taps), self.layout)

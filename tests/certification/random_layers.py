@@ -1,6 +1,7 @@
 """Random small operators, and truths to hold their norms against."""
 
 from fractions import Fraction
+from operator import mul
 
 import numpy as np
 
@@ -90,13 +91,7 @@ def is_above(bound, matrix):
     """
     rows = [[Fraction(float(x)) for x in row] for row in matrix]
     size = range(len(rows))
-    h = [
-        [
-            -sum(x * y for x, y in zip(rows[i], rows[j], strict=True))
-            for j in size
-        ]
-        for i in size
-    ]
+    h = [[-sum(map(mul, x, y)) for y in rows] for x in rows]
     for i in size:
         h[i][i] += Fraction(float(bound)) ** 2
     for k in size:
