@@ -30,7 +30,8 @@ class Circle:
         turns = np.multiply.outer(2 * frequency + self.twist, shifts)
         # Exact, and the smaller the angle, the smaller its rounding.
         turns = (turns + self.size) % (2 * self.size) - self.size
-        return np.exp(1j * (turns * np.pi / self.size))
+        angles = turns * np.pi / self.size
+        return np.cos(angles) + 1j * np.sin(angles)
 
     def distances(self, frequency, angle):
         """How far frequencies are from an angle or its negative."""

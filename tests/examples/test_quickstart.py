@@ -67,9 +67,9 @@ def test_saved_model_predicts_the_same(run):
     tf = pytest.importorskip("tensorflow")
     output, _ = run
     x = keras_lipschitz.datasets.digits().test[0][:5]
-    served = tf.saved_model.load(output / "saved_model").serve(x)
+    served = tf.saved_model.load(output / "saved_model")
     model = keras.saving.load_model(output / "model.keras")
-    np.testing.assert_allclose(served, model.predict(x), atol=1e-6)
+    np.testing.assert_allclose(served.serve(x), model.predict(x), atol=1e-6)
 
 
 def test_table_lines_up():

@@ -26,7 +26,10 @@ from keras_lipschitz.layers.scaled_global_average_pooling2d import (
     layers.GlobalMaxPooling3D,
 )
 def max_pooling(layer, step):
-    return Evaluation(_call_of(layer))
+    if type(layer) is layers.MaxPooling3D and _on_tensorflow():
+        # TensorFlow has it for no float64.
+        return None
+    return Evaluation(layer.call)
 
 
 @register_evaluation(
@@ -37,7 +40,7 @@ def max_pooling(layer, step):
 )
 def average_pooling(layer, step):
     return Evaluation(
-        _call_of(layer), roundings=math.prod(layer.pool_size) + 6
+        _averaging(layer), roundings=math.prod(layer.pool_size) + 6
     )
 
 
@@ -67,11 +70,14 @@ def l2_norm_pooling(layer, step):
     )
 
 
-def _call_of(layer):
+def _averaging(layer):
     """What the layer computes, also where there is no kernel for float64."""
-    volumes = (layers.AveragePooling3D, layers.MaxPooling3D)
-    if keras.backend.backend() == "tensorflow" and type(layer) in volumes:
+    if type(layer) is layers.AveragePooling3D and _on_tensorflow():
         import tensorflow as tf
 
         return tf.function(layer.call, jit_compile=True)
     return layer.call
+
+
+def _on_tensorflow():
+    return keras.backend.backend() == "tensorflow"
