@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import itertools
 import os
 import platform
 import statistics
@@ -124,7 +125,7 @@ def _processor():
 
 
 def print_table(header, rows):
-    """Prints a Markdown table; the first column is text, others numbers."""
+    """Prints a Markdown table as the rows come; columns but one hold numbers."""
     rule = ["---"] + ["---:"] * (len(header) - 1)
-    for row in [header, rule, *rows]:
+    for row in itertools.chain([header, rule], rows):
         print("| " + " | ".join(map(str, row)) + " |", flush=True)

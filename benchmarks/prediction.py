@@ -18,11 +18,11 @@ BAR = 1.05
 def main():
     arguments = parse()
     measure.limit_threads(arguments.threads)
-    rows = [
+    rows = (
         row(arguments, name, xla)
         for name in arguments.networks
         for xla in arguments.xla
-    ]
+    )
     print(
         f"\nPrediction ({measure.clock_name(arguments)}) of "
         f"{arguments.samples} samples, batch {arguments.batch_size}, "

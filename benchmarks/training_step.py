@@ -38,11 +38,11 @@ def main():
     if arguments.peak_memory_of:
         print_peak_memory(arguments)
         return
-    rows = [
+    rows = (
         row(arguments, name, xla)
         for name in arguments.networks
         for xla in arguments.xla
-    ]
+    )
     print(
         f"\nTraining step ({measure.clock_name(arguments)}), batch "
         f"{arguments.batch_size}, {arguments.activation}, "

@@ -26,10 +26,18 @@ def batches(x, batch_size, dtype):
 
 def _loaded(x):
     if isinstance(x, keras.utils.PyDataset):
-        x = (x[i] for i in range(len(x)))
-    elif hasattr(x, "shape"):
-        x = (x,)
-    for batch in x:
+        loaded = (x[i] for i in range(len(x)))
+    elif hasattr(x, "shape") or isinstance(x, (list, tuple, dict)):
+        # One input, in the structure that the model may give it.
+        loaded = keras.tree.flatten(x)
+        if len(loaded) != 1:
+            raise ValueError(
+                "Expected one array of inputs, or batches from a dataset. "
+                f"Received: {len(loaded)} values of type {type(x).__name__}"
+            )
+    else:
+        loaded = x
+    for batch in loaded:
         inputs, *_ = keras.utils.unpack_x_y_sample_weight(batch)
         (inputs,) = keras.tree.flatten(inputs)
         yield ops.convert_to_numpy(inputs)

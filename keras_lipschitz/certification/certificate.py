@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_lipschitz._version import __version__
+from keras_lipschitz.certification.levels import SPEAKS_OF
 
 _FORMAT = "keras_lipschitz certificate"
 
@@ -28,6 +29,36 @@ class LayerNorm:
     lower: float
     upper: float
 
+    @property
+    def gap(self):
+        """By what share `upper` may exceed the norm."""
+        return self.upper / self.lower - 1.0 if self.lower else 0.0
+
+
+class LayerNorms(tuple):
+    """The `LayerNorm` of every layer with weights; prints as a table."""
+
+    def __str__(self):
+        rows = [("layer", "lower bound", "used", "gap", "method")]
+        for norm in self:
+            rows.append(
+                (
+                    f"{norm.name} ({norm.kind})",
+                    f"{norm.lower:.6g}",
+                    f"{norm.upper:.6g}",
+                    f"{norm.gap:.1e}",
+                    norm.method,
+                )
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.ljust(width)
+                for cell, width in zip(row, widths, strict=True)
+            ).rstrip()
+            for row in rows
+        )
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Certificate:
@@ -37,8 +68,8 @@ class Certificate:
     SHA-256 it carries and for no others; a model refuses a foreign one.
 
     Args:
-        level: `"estimate"` (norms approached from below: no proof).
-        layers: Tuple of `LayerNorm`, in the order of the network.
+        level: What it speaks of, one of `keras_lipschitz.certification.LEVELS`.
+        layers: `LayerNorms`, in the order of the network.
         body_constant: Lipschitz constant of everything below the last layer.
         margin_constants: Float64 array `(classes, classes)`: entry `(i, j)`
             bounds how fast `f_i - f_j` moves, per unit of the l2 norm of the
@@ -68,11 +99,25 @@ class Certificate:
         """Whether the constants are proven upper bounds."""
         return self.level != "estimate"
 
+    @property
+    def statement(self):
+        """What is claimed, and in which units, in words."""
+        return (
+            f"Level {self.level!r} speaks of {SPEAKS_OF[self.level]}. Margins "
+            "move by at most the margin constants times the l2 distance of two "
+            "inputs, in units of the model's input. Not covered: what is done "
+            "to the data before the model, exports that rewrite or quantise "
+            "the network, faults of hardware or of the linear algebra library."
+        )
+
     def to_json(self):
         """The certificate as a JSON string."""
-        fields = dataclasses.asdict(self)
+        fields = {"format": _FORMAT, "statement": self.statement}
+        for field in dataclasses.fields(self):
+            fields[field.name] = getattr(self, field.name)
+        fields["layers"] = [dataclasses.asdict(norm) for norm in self.layers]
         fields["margin_constants"] = self.margin_constants.tolist()
-        return json.dumps({"format": _FORMAT, **fields}, indent=1)
+        return json.dumps(fields, indent=1)
 
     @classmethod
     def from_json(cls, text):
@@ -81,7 +126,8 @@ class Certificate:
             fields = json.loads(text)
             if fields.pop("format") != _FORMAT:
                 raise ValueError("another format")
-            fields["layers"] = tuple(
+            del fields["statement"]
+            fields["layers"] = LayerNorms(
                 LayerNorm(**layer) for layer in fields["layers"]
             )
             fields["margin_constants"] = np.array(
@@ -110,26 +156,12 @@ class Certificate:
         off_diagonal = self.margin_constants[
             ~np.eye(len(self.margin_constants), dtype=bool)
         ]
-        rows = [
-            (f"{n.name} ({n.kind})", f"{n.lower:.6g}", f"{n.upper:.6g}", n.method)
-            for n in self.layers
-        ]
-        rows.insert(0, ("layer", "lower bound", self.bound_name, "method"))
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [
-            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-            for row in rows
-        ]
         return "\n".join(
             [
                 f"Certificate, level {self.level!r}, l2 norm of the input "
                 f"{self.input_shape}, weights {self.weights[:12]}",
-                *(line.rstrip() for line in lines),
+                str(self.layers),
                 f"body constant {self.body_constant:.6g}, margin constants "
                 f"{off_diagonal.min():.6g} to {off_diagonal.max():.6g}",
             ]
         )
-
-    @property
-    def bound_name(self):
-        return "upper bound" if self.rigorous else "estimate"

@@ -4,6 +4,7 @@ import numpy as np
 
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certificate import LayerNorm
+from keras_lipschitz.certification.certificate import LayerNorms
 from keras_lipschitz.certification.levels import check_level
 from keras_lipschitz.certification.levels import is_deployed
 from keras_lipschitz.certification.network import evaluations_of
@@ -46,7 +47,7 @@ def certify(bound, weights, level="R"):
     )
     return Certificate(
         level=level,
-        layers=tuple(
+        layers=LayerNorms(
             LayerNorm(
                 name=composition.names[key],
                 kind=type(composition.layers[key]).__name__,

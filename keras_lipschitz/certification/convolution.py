@@ -82,22 +82,29 @@ class ConvolutionOperator(Operator):
         )
 
     def trimmed(self):
-        """The same operator without taps that meet nothing but padding."""
+        """The same operator without outer taps that are of no effect.
+
+        Those are taps that meet nothing but padding, and zeros. The kernel is
+        empty where no tap is left.
+        """
         kernel, padding = self.kernel, []
         for axis, (before, after) in enumerate(self.padding):
-            taps = self.kernel.shape[axis]
-            met = [t for t in range(taps) if self.meetings(axis, t)[0].stop]
-            first, last = (met[0], met[-1]) if met else (0, taps - 1)
-            cut = range(first, last + 1) if met else []
+            taps = range(self.kernel.shape[axis])
+            used = [tap for tap in taps if self._is_used(axis, tap)]
+            cut = range(used[0], used[-1] + 1) if used else range(0)
             kernel = np.take(kernel, cut, axis=axis)
             dilation = self.dilation[axis]
             padding.append(
                 (
-                    before - first * dilation,
-                    after - (taps - 1 - last) * dilation,
+                    before - cut.start * dilation,
+                    after - (len(taps) - cut.stop) * dilation,
                 )
             )
         return dataclasses.replace(self, kernel=kernel, padding=tuple(padding))
+
+    def _is_used(self, axis, tap):
+        outputs, _ = self.meetings(axis, tap)
+        return outputs.stop and np.take(self.kernel, tap, axis=axis).any()
 
     def _taps(self):
         """Matrices `(groups, inputs, outputs)` with their meeting places."""

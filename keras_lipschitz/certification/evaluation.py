@@ -23,15 +23,15 @@ class Evaluation:
     the kernel's absolute values.
 
     Args:
-        compute: Function `(*inputs) -> output` of float64 tensors.
+        compute: Function `(*inputs) -> output` of float64 NumPy arrays.
         roundings: Integer, how often a term is rounded at most, in any order
             of evaluation.
         offset: Array of the absolute values of all constant terms of an entry,
             added up. Broadcast to the output.
         spread: Float, the relative uncertainty of constants: a Python number
             is held as it is, or as the nearest float32.
-        absolute: Function `(|x|) -> t(|x|)` of float64 tensors, or `None` to
-            bound it by norms.
+        absolute: Function `(|x|) -> t(|x|)` of arrays, or `None` to bound it
+            by norms.
         gain: Float, or `None` where the Lipschitz rule says how `t` grows.
         slope: Float, not less than 1: how much an activation at the end of
             the layer can stretch all of this.

@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-from keras import ops
 
 from keras_lipschitz.certification.decisions import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
@@ -69,10 +68,9 @@ class Head:
         """
         if self.network.head is None:
             return self._without_head(body)
-        logits = ops.convert_to_numpy(self.evaluation.compute(body.value))
-        terms = self.evaluation.absolute(ops.abs(body.value))
+        logits = self.evaluation.compute(body.value)
         factor = 1.0 + 2.0 * DOUBLE.gamma(self.evaluation.roundings)
-        terms = ops.convert_to_numpy(terms) * factor
+        terms = self.evaluation.absolute(np.abs(body.value)) * factor
         anchor = logits.argmax(axis=1)
         host, _ = self._deviate(DOUBLE, body.host, body, terms, anchor)
         deployed, limit = np.zeros_like(host), body.limit
@@ -108,7 +106,7 @@ class Head:
         return total * _UP, moved
 
     def _without_head(self, body):
-        logits = ops.convert_to_numpy(body.value)
+        logits = body.value
         root_two = next_up(np.sqrt(2.0)) * _UP
         shape = (*logits.shape, 2)
         return (

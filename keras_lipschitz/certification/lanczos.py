@@ -7,11 +7,13 @@ from keras_lipschitz.certification.rounding import gamma
 # Up to here LAPACK finds all singular values before Lanczos finds one.
 _SMALL = 256
 _LARGEST_MATRIX = 2**20
-_STEPS = 32
+_STEPS, _LEAST_STEPS = 32, 12
 _KEPT = 8
 # Vectors up to here are worth some steps more.
 _QUICK = 2**14
 _RESTARTS = 20
+# What the basis and its images may take, in bytes.
+_MEMORY = 2**28
 
 
 def top_singular_vector(operator, start=None):
@@ -81,7 +83,8 @@ def _mixed(start, size):
 
 def _search(gram, x):
     """The top eigenvector of a symmetric operator by thick-restart Lanczos."""
-    steps = min(_STEPS, x.size)
+    affordable = max(_LEAST_STEPS, _MEMORY // (16 * x.size))
+    steps = min(_STEPS, affordable, x.size)
     basis = np.empty((steps + 1, x.size))
     images = np.empty((steps, x.size))
     tolerance = 1e-9 if x.size <= _QUICK else 1e-6
@@ -92,7 +95,7 @@ def _search(gram, x):
         values, vectors = np.linalg.eigh((projected + projected.T) / 2)
         if exhausted or values[-1] <= best * (1 + tolerance):
             break
-        best, kept = values[-1], min(_KEPT, size - 1)
+        best, kept = values[-1], min(_KEPT, size // 2)
         top = vectors[:, -kept:].T
         following = basis[size].copy()
         basis[:kept], images[:kept] = top @ basis[:size], top @ images[:size]

@@ -8,7 +8,7 @@ from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.certification.stacks import Gram
 
 # What the matrices in work at one time may take, in bytes.
-_MEMORY = 2**27
+_MEMORY = 2**26
 # Slacks: by how much a bound of the squared norm exceeds the guess.
 _SMALLEST, _LARGEST_EXACT, _LARGEST = 1e-9, 1e-2, 1e6
 _FIRST_PROBE, _BISECTIONS = 1e-3, 5

@@ -33,11 +33,11 @@ class Work:
         gram = 2 * m * m * n * sum(map(len, kinds))
         factor = rows * m**3 * (p * p + 4 * p + 7 / 3)
         calls = rows * (p + 1) * (p + 3)
+        numbers = m * m * (len(kinds) + (p + 1) ** 2 + 8)
+        numbers += 2 * len(places) * m * n
         complex_numbers = dtype == "complex128"
         return cls(
             copies * (gram + factor) * (4 if complex_numbers else 1)
             + calls * _OVERHEAD,
-            copies
-            * (len(places) * m * n + m * m * (len(kinds) + (p + 1) ** 2 + 4))
-            * (16 if complex_numbers else 8),
+            copies * numbers * (16 if complex_numbers else 8),
         )

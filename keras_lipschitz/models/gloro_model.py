@@ -202,7 +202,7 @@ class GloroModel(keras.Model):
         """The norm of every layer, as certified for the present weights.
 
         Returns:
-            A tuple of `LayerNorm(name, kind, method, lower, upper)`.
+            `LayerNorms`: a tuple of `LayerNorm`, which prints as a table.
         """
         self._ensure_certified()
         return self.certificate.layers

@@ -12,6 +12,7 @@ from recorder import slow_loss
 
 import keras_lipschitz as kl
 
+# The compiler of torch takes half a minute for each model.
 JIT = keras.backend.backend() != "torch"
 
 

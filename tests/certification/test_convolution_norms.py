@@ -153,7 +153,7 @@ def test_tightness_on_maps_of_sixteen(groups):
 
 def test_long_sequences_are_cheap_and_tight():
     norm = spectral_norm(same(rng.normal(size=(9, 4, 8)), (4000,)))
-    assert norm.method == "cholesky, torus 4008" or "torus" in norm.method
+    assert "torus" in norm.method
     assert norm.upper <= norm.lower * 1.001
 
 

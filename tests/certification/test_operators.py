@@ -100,6 +100,15 @@ def test_trimming_drops_what_meets_padding_only():
     assert conv.trimmed().kernel.shape == (1, 3, 1, 1)
 
 
+def test_trimming_drops_zeros():
+    """As in a causal convolution that is written as a longer one."""
+    kernel = np.zeros((5, 1, 1))
+    kernel[1:3] = 1.0
+    conv = ConvolutionOperator(kernel, (8,), (1,), ((2, 2),), (1,))
+    assert conv.trimmed().kernel.shape == (2, 1, 1)
+    np.testing.assert_array_equal(conv.trimmed().dense(), conv.dense())
+
+
 def test_channels_first_is_a_permutation():
     kernel = np.random.default_rng(0).standard_normal((3, 3, 2, 4))
 

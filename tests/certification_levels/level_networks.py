@@ -7,8 +7,6 @@ import keras_lipschitz as kl
 from keras_lipschitz.certification.certify import certify
 from keras_lipschitz.certification.decide import Decider
 from keras_lipschitz.certification.formats import SINGLE
-from keras_lipschitz.certification.host import constant
-from keras_lipschitz.certification.host import float64_on_host
 
 
 def classifier(layers, weights=None, shape=None):
@@ -97,11 +95,10 @@ def track(base, x, form=SINGLE):
     """Dict from tensor index to what is known of it, below the head."""
     decide = decider(base, "R")
     decide.deviation.deployed = decide.head.deployed = form
-    with float64_on_host():
-        start = decide.deviation.start(constant(np.asarray(x, "float64")))
-        return decide, decide.graph.walk(
-            decide.deviation.step, start, skip=decide.network.head
-        )
+    start = decide.deviation.start(np.asarray(x, "float64"))
+    return decide, decide.graph.walk(
+        decide.deviation.step, start, skip=decide.network.head
+    )
 
 
 def float32_logits(base, x):

@@ -14,8 +14,6 @@ import keras_lipschitz as kl
 from keras_lipschitz.certification import evaluation
 from keras_lipschitz.certification.formats import DOUBLE
 from keras_lipschitz.certification.formats import SINGLE
-from keras_lipschitz.certification.host import constant
-from keras_lipschitz.certification.host import float64_on_host
 from keras_lipschitz.certification.levels import check_level
 
 multi_backend = pytest.mark.multi_backend
@@ -30,10 +28,8 @@ def inputs_of(base, samples=16, size=1.0):
 def largest_ratio(base, x, run=float32_logits):
     """The error of float32 over its bound, the largest of all logits."""
     decide, tracked = track(base, x)
-    with float64_on_host():
-        logits, host, deployed, _ = decide.head.margins(
-            tracked[decide.network.last]
-        )
+    body = tracked[decide.network.last]
+    logits, host, deployed, _ = decide.head.margins(body)
     rows = np.arange(len(x))
     anchor = logits.argmax(axis=1)
     error = run(base, x).astype("float64") - logits
@@ -64,7 +60,7 @@ def test_every_tensor_is_within_the_bound(name):
         model = keras.Model(base.inputs, tensor)
         actual = keras.ops.convert_to_numpy(model(x)).astype("float64")
         value = tracked[index]
-        expected = keras.ops.convert_to_numpy(value.value)
+        expected = value.value
         error = (actual - expected).reshape(len(x), -1)
         bound = value.host[:, 0] + value.deployed[:, 0]
         assert np.all(np.linalg.norm(error, axis=1) <= bound)
@@ -90,7 +86,7 @@ def test_all_registered_evaluations_are_tried():
         steps = kl.bounds.Composition(build()).graph.steps
         tried |= {type(step.layer) for step in steps}
     registered = set(evaluation._EVALUATIONS)
-    registered -= {layers.InputLayer, layers.MaxPooling3D}
+    registered -= {layers.InputLayer}
     assert {t.__name__ for t in registered - tried} == set()
 
 
@@ -169,9 +165,7 @@ def test_anywhere_in_the_ball():
         decide, tracked = track(base, x)
         body = tracked[decide.network.last]
         _, there = track(base, near)
-        exact = keras.ops.convert_to_numpy(
-            there[decide.network.last].value
-        )
+        exact = there[decide.network.last].value
         below = keras.Model(base.inputs, base.layers[-1].input)
         actual = keras.ops.convert_to_numpy(below(near))
         error = np.linalg.norm(actual - exact, axis=1)
@@ -185,13 +179,3 @@ def test_gamma():
         exact = 7 * form.unit / (1 - 7 * form.unit)
         assert exact <= form.gamma(7) < exact * (1 + 1e-12)
         assert form.gamma(2**60) == np.inf
-
-
-@multi_backend
-def test_float64_is_float64():
-    """Within the context, on every backend; and nothing leaks out of it."""
-    with float64_on_host():
-        x = constant(np.array([1.0 + 2.0**-52]))
-        assert keras.ops.convert_to_numpy(x - 1.0)[0] == 2.0**-52
-    x = keras.ops.convert_to_tensor(np.ones(1, "float32"))
-    assert keras.backend.standardize_dtype(x.dtype) == "float32"

@@ -217,24 +217,6 @@ def test_unknown_layers_are_refused_by_name():
 
 
 @multi_backend
-def test_an_evaluation_has_to_be_in_float64():
-    kl.register_rule(Halving)(lambda layer, x: x.constant * 0.5)
-    kl.certification.register_evaluation(Halving)(
-        lambda layer, step: kl.certification.Evaluation(
-            lambda x: keras.ops.cast(x, "float32")
-        )
-    )
-    try:
-        base = classifier([Halving(name="mine"), layers.Dense(2)], shape=(3,))
-        with pytest.raises(ValueError, match="'mine'.*float64.*float32"):
-            model_of(base).predict_certified(np.ones((1, 3), "float32"))
-    finally:
-        from keras_lipschitz.certification import evaluation
-
-        del evaluation._EVALUATIONS[Halving]
-
-
-@multi_backend
 def test_kernels_that_are_computed():
     """Another library may compute them with other last bits."""
 

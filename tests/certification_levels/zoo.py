@@ -133,6 +133,7 @@ NETWORKS = {
     "rescaling_channels": _of(layers.Rescaling, [0.1, 0.7, 0.3, 0.9]),
     "scaling": _of(kl.layers.Scaling, keras.initializers.Constant(-2.7)),
     "max_pooling1d": _signal(layers.MaxPooling1D, 3, strides=2),
+    "max_pooling3d": _volume(layers.MaxPooling3D, 2),
     "max_pooling2d": _of(layers.MaxPooling2D, 2, padding="same"),
     "average_pooling1d": _signal(layers.AveragePooling1D, 3, strides=2),
     "average_pooling2d": _of(
@@ -168,9 +169,6 @@ NETWORKS = {
     "without_head": _without_head,
     "deep": _deep,
 }
-
-if keras.backend.backend() != "tensorflow":
-    NETWORKS["max_pooling3d"] = _volume(layers.MaxPooling3D, 2)
 
 # Known in exact arithmetic; how libraries round them is not.
 FUNCTIONS = {

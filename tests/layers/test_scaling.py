@@ -19,7 +19,8 @@ def test_constant_is_the_size_of_the_number(alpha):
     )
     assert float(layer.lipschitz_constant()) == np.float32(abs(alpha))
     gradient = gradient_in_variable(layer.lipschitz_constant, layer.scale)
-    assert gradient == np.sign(alpha)
+    # At zero every slope between -1 and 1 is a gradient.
+    assert gradient == np.sign(alpha) or (alpha == 0 and abs(gradient) <= 1)
 
 
 @pytest.mark.multi_backend

@@ -9,6 +9,7 @@ from keras import ops
 import keras_lipschitz as kl
 
 NAMES = ["gloro_crossentropy", "gloro_trades", "gloro_trades_ce"]
+# The compiler of torch takes half a minute for each model.
 JIT = keras.backend.backend() != "torch"
 
 

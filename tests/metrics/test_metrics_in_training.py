@@ -6,6 +6,7 @@ import pytest
 
 import keras_lipschitz as kl
 
+# The compiler of torch takes half a minute for each model.
 JIT = keras.backend.backend() != "torch"
 EPSILONS = (0.0, 0.2, 0.5)
 NAMES = {

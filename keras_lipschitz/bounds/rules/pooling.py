@@ -21,7 +21,7 @@ def max_pooling(layer, x):
     Where that cell is the largest of them all, every window moves with it.
     """
     overlap = math.prod(
-        _largest_overlap(*axis, layer.padding) for axis in _axes(layer, x)
+        _largest_overlap(*axis, layer.padding) for axis in axes_of(layer, x)
     )
     return x.constant * root_up(overlap)
 
@@ -31,13 +31,9 @@ def max_pooling(layer, x):
 )
 def average_pooling(layer, x):
     """Averages along one axis after another: the product of their norms."""
-    axes = _axes(layer, x)
-    repeat_border = keras.backend.backend() == "torch" and any(
-        sum(_padding(*axis, layer.padding)) % 2 for axis in axes
-    )
     constant = x.constant
-    for axis in axes:
-        constant = constant * _average_norm(*axis, layer.padding, repeat_border)
+    for axis in averaging_axes(layer, x):
+        constant = constant * _average_norm(*axis)
     return constant
 
 
@@ -61,10 +57,35 @@ def global_average_pooling(layer, x):
     return x.constant * root_up(n) / float(n)
 
 
-def _axes(layer, x):
+def axes_of(layer, x):
     """`(size, window, stride)` of every spatial axis."""
     sizes = spatial_sizes(layer, x)
     return list(zip(sizes, layer.pool_size, layer.strides, strict=True))
+
+
+def averaging_axes(layer, x):
+    """What `averaging_weights` takes, for every spatial axis.
+
+    PyTorch cannot pad unequally and leave the padding out, so there Keras
+    repeats the border instead.
+    """
+    axes = axes_of(layer, x)
+    repeat_border = keras.backend.backend() == "torch" and any(
+        sum(_padding(*axis, layer.padding)) % 2 for axis in axes
+    )
+    return [(*axis, layer.padding, repeat_border) for axis in axes]
+
+
+def averaging_weights(size, window, stride, padding, repeat_border):
+    """Sparse array `(windows, size)`: how often a mean counts each cell."""
+    cells = cells_of(size, window, stride, padding)
+    inside = (cells >= 0) & (cells < size)
+    counted = np.ones_like(inside) if repeat_border else inside
+    rows, _ = np.nonzero(counted)
+    columns = np.clip(cells, 0, size - 1)[counted]
+    return scipy.sparse.coo_array(
+        (np.ones_like(rows), (rows, columns)), (len(cells), size)
+    )
 
 
 def _padding(size, window, stride, padding):
@@ -76,7 +97,7 @@ def _padding(size, window, stride, padding):
     return total // 2, total - total // 2
 
 
-def _cells(size, window, stride, padding):
+def cells_of(size, window, stride, padding):
     """Array `(windows, window)` of cells; those in the padding are outside."""
     before, after = _padding(size, window, stride, padding)
     starts = np.arange(-before, size + after - window + 1, stride)
@@ -84,25 +105,12 @@ def _cells(size, window, stride, padding):
 
 
 def _largest_overlap(size, window, stride, padding):
-    cells = _cells(size, window, stride, padding)
+    cells = cells_of(size, window, stride, padding)
     inside = (cells >= 0) & (cells < size)
     return int(np.bincount(cells[inside]).max())
 
 
 @functools.lru_cache
-def _average_norm(size, window, stride, padding, repeat_border):
-    """The norm of averaging along one axis.
-
-    The mean is over the cells inside. PyTorch cannot pad unequally and leave
-    the padding out, so there Keras repeats the border instead.
-    """
-    cells = _cells(size, window, stride, padding)
-    inside = (cells >= 0) & (cells < size)
-    counted = np.ones_like(inside) if repeat_border else inside
-    rows, _ = np.nonzero(counted)
-    columns = np.clip(cells, 0, size - 1)[counted]
-    return averaging_norm(
-        scipy.sparse.coo_array(
-            (np.ones_like(rows), (rows, columns)), (len(cells), size)
-        )
-    )
+def _average_norm(*axis):
+    """The norm of averaging along one axis."""
+    return averaging_norm(averaging_weights(*axis))

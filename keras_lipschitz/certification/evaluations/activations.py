@@ -6,29 +6,25 @@ import functools
 import keras
 import numpy as np
 from keras import layers
-from keras import ops
 from scipy import special
 
 from keras_lipschitz.certification.evaluation import Evaluation
 from keras_lipschitz.certification.evaluation import register_evaluation
 from keras_lipschitz.certification.evaluation import spread_of
-from keras_lipschitz.certification.host import constant
+from keras_lipschitz.certification.host import host_array
 from keras_lipschitz.ops.activations import activation_constant
 
 # NumPy's and SciPy's functions are taken to be right to 2^-44, relative to
 # the sum of 1 and the argument; they are tested against exact values.
 _FUNCTION_ROUNDINGS = 512
+_LEAK = 0.2
 
 
-def _silu(x):
-    return x * special.expit(x)
-
-
-def _gelu(x, approximate=False):
-    if approximate:
-        inner = np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)
-        return 0.5 * x * (1.0 + np.tanh(inner))
-    return x * special.ndtr(x)
+def _relu(x, negative_slope=0.0, max_value=None):
+    positive = np.maximum(x, 0.0)
+    if max_value is not None:
+        positive = np.minimum(positive, max_value)
+    return positive + negative_slope * np.minimum(x, 0.0)
 
 
 def _elu(x, alpha=1.0):
@@ -36,40 +32,68 @@ def _elu(x, alpha=1.0):
 
 
 def _selu(x):
-    alpha, scale = 1.6732632423543772, 1.0507009873554805
-    return scale * _elu(x, alpha)
+    return 1.0507009873554805 * _elu(x, 1.6732632423543772)
 
 
-_FUNCTIONS = {
-    keras.activations.elu: _elu,
-    keras.activations.gelu: _gelu,
-    keras.activations.selu: _selu,
-    keras.activations.sigmoid: special.expit,
-    keras.activations.silu: _silu,
-    keras.activations.softplus: functools.partial(np.logaddexp, 0.0),
-    keras.activations.softsign: lambda x: x / (1.0 + np.abs(x)),
-    keras.activations.tanh: np.tanh,
-    keras.ops.elu: _elu,
-    keras.ops.gelu: functools.partial(_gelu, approximate=True),
-    keras.ops.selu: _selu,
-    keras.ops.sigmoid: special.expit,
-    keras.ops.silu: _silu,
-    keras.ops.softplus: functools.partial(np.logaddexp, 0.0),
-    keras.ops.softsign: lambda x: x / (1.0 + np.abs(x)),
-    keras.ops.tanh: np.tanh,
-}
-# These compare and select, and their constants are small whole numbers.
-_SELECTIONS = (
-    keras.activations.linear,
-    keras.activations.relu,
-    keras.activations.relu6,
-    keras.activations.hard_tanh,
-    keras.ops.relu,
-    keras.ops.relu6,
-    keras.ops.hard_tanh,
+def _silu(x):
+    return x * special.expit(x)
+
+
+def _softplus(x):
+    return np.logaddexp(0.0, x)
+
+
+def _softsign(x):
+    return x / (1.0 + np.abs(x))
+
+
+def _gelu(x):
+    return x * special.ndtr(x)
+
+
+def _tanh_gelu(x):
+    inner = np.sqrt(2.0 / np.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1.0 + np.tanh(inner))
+
+
+def _by_function(table):
+    """A table by name as one by function, of both modules that have it."""
+    return {
+        getattr(module, name): value
+        for module in (keras.ops, keras.activations)
+        for name, value in table.items()
+        if hasattr(module, name)
+    }
+
+
+# These compare and select; their constants are small whole numbers.
+_SELECTIONS = _by_function(
+    {
+        "hard_tanh": lambda x: np.clip(x, -1.0, 1.0),
+        "linear": lambda x: x,
+        "relu": _relu,
+        "relu6": functools.partial(_relu, max_value=6.0),
+    }
 )
-# The negative side is multiplied by a slope, 0.2 by default.
-_LEAKY = (keras.activations.leaky_relu, keras.ops.leaky_relu)
+_LEAKY = _by_function(
+    {"leaky_relu": functools.partial(_relu, negative_slope=_LEAK)}
+)
+_FUNCTIONS = {
+    **_by_function(
+        {
+            "elu": _elu,
+            "gelu": _gelu,
+            "selu": _selu,
+            "sigmoid": special.expit,
+            "silu": _silu,
+            "softplus": _softplus,
+            "softsign": _softsign,
+            "tanh": np.tanh,
+        }
+    ),
+    # Here the approximation is the default.
+    keras.ops.gelu: _tanh_gelu,
+}
 
 
 def evaluation_of_activation(activation):
@@ -83,24 +107,26 @@ def evaluation_of_activation(activation):
     """
     function = keras.activations.get(activation)
     if function in _SELECTIONS:
-        return Evaluation(function, slope=activation_constant(function))
+        return Evaluation(_SELECTIONS[function])
     if function in _LEAKY:
-        return Evaluation(function, roundings=2, spread=spread_of(0.2))
+        return Evaluation(
+            _LEAKY[function], roundings=2, spread=spread_of(_LEAK)
+        )
     name = getattr(function, "__name__", repr(function))
     if function in _FUNCTIONS:
-        return on_host(
-            _FUNCTIONS[function], name, activation_constant(function)
-        )
+        slope = activation_constant(function)
+        return _approximate(_FUNCTIONS[function], name, slope)
+    known = {f.__name__ for f in (*_SELECTIONS, *_LEAKY, *_FUNCTIONS)}
     raise ValueError(
         f"It is not known how the activation {name!r} rounds. Expected one of "
-        f"{sorted({f.__name__ for f in (*_SELECTIONS, *_LEAKY, *_FUNCTIONS)})}."
+        f"{sorted(known)}."
     )
 
 
-def on_host(function, name, slope):
-    """The `Evaluation` of a function of NumPy or SciPy."""
+def _approximate(function, name, slope):
+    """The `Evaluation` of a function that has to be approximated."""
     return Evaluation(
-        lambda x: constant(function(ops.convert_to_numpy(x))),
+        function,
         roundings=_FUNCTION_ROUNDINGS,
         offset=1.0,
         gain=1.0,
@@ -116,34 +142,34 @@ def activation(layer, step):
 
 @register_evaluation(layers.ReLU)
 def relu(layer, step):
-    slopes = layer.negative_slope or 0.0
+    slope, largest = layer.negative_slope or 0.0, layer.max_value
     return Evaluation(
-        layer.call,
-        roundings=2 if slopes else 0,
-        spread=spread_of(slopes, layer.max_value or 0.0),
+        lambda x: _relu(x, slope, largest),
+        roundings=2 if slope else 0,
+        spread=spread_of(slope, largest or 0.0),
     )
 
 
 @register_evaluation(layers.LeakyReLU)
 def leaky_relu(layer, step):
     return Evaluation(
-        layer.call, roundings=2, spread=spread_of(layer.negative_slope)
+        lambda x: _relu(x, layer.negative_slope),
+        roundings=2,
+        spread=spread_of(layer.negative_slope),
     )
 
 
 @register_evaluation(layers.PReLU)
 def prelu(layer, step):
-    alpha = ops.convert_to_numpy(layer.alpha).astype("float64")
-    return Evaluation(
-        lambda x: ops.relu(x) - constant(alpha) * ops.relu(-x), roundings=2
-    )
+    alpha = host_array(layer.alpha)
+    return Evaluation(lambda x: _relu(x, alpha), roundings=2)
 
 
 @register_evaluation(layers.ELU)
 def elu(layer, step):
     function = functools.partial(_elu, alpha=layer.alpha)
     return dataclasses.replace(
-        on_host(function, "elu", abs(layer.alpha)),
+        _approximate(function, "elu", abs(layer.alpha)),
         offset=1.0 + abs(layer.alpha),
         spread=spread_of(layer.alpha),
     )

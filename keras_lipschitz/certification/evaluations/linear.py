@@ -3,19 +3,19 @@
 import keras
 import numpy as np
 from keras import layers
-from keras import ops
 
+from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.certification.absolute_norm import absolute_norm
+from keras_lipschitz.certification.batch_convolution import batch_convolution
 from keras_lipschitz.certification.evaluation import Evaluation
 from keras_lipschitz.certification.evaluation import register_evaluation
 from keras_lipschitz.certification.evaluations.activations import (
     evaluation_of_activation,
 )
-from keras_lipschitz.certification.host import constant
+from keras_lipschitz.certification.host import host_array
 from keras_lipschitz.certification.operators import operator_of
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
-from keras_lipschitz.ops.linear_maps import DepthwiseConvolutionMap
 
 
 def linear_evaluation(layer, linear_map):
@@ -28,58 +28,62 @@ def linear_evaluation(layer, linear_map):
     Returns:
         An `Evaluation`, or `None` for a map of another kind.
     """
-    kernel = host_array(linear_map.read_kernel())
+    operator = operator_of(linear_map)
     if type(linear_map) is DenseMap:
-        bias, terms = _bias(layer), kernel.shape[0]
-    elif type(linear_map) is ConvolutionMap:
-        bias, terms = _channel_bias(layer), np.prod(kernel.shape[:-1])
-    elif type(linear_map) is DepthwiseConvolutionMap:
-        bias, terms = _channel_bias(layer), np.prod(kernel.shape[:-2])
-    else:
-        return None
-    return _evaluation(layer, linear_map, linear_map.apply, kernel, bias, terms)
+        return _evaluation(
+            layer, operator, lambda x, matrix: x @ matrix.T, operator.matrix
+        )
+    if isinstance(linear_map, ConvolutionMap):
+        return _convolution(layer, operator, linear_map.data_format)
+    return None
 
 
 @register_evaluation(layers.EinsumDense)
 def einsum_dense(layer, step):
-    # Imported here: rules and evaluations describe layers independently.
-    from keras_lipschitz.bounds.registry import linear_map_of
-
-    linear_map = linear_map_of(layer, step.input_shapes[0])
-    kernel = host_array(layer.kernel)
+    operator = operator_of(linear_map_of(layer, step.input_shapes[0]))
 
     def apply(x, kernel):
-        return ops.einsum(layer.equation, x, kernel)
+        return np.einsum(layer.equation, x, kernel, optimize=True)
 
-    terms = host_array(linear_map.read_kernel()).shape[-2]
-    return _evaluation(layer, linear_map, apply, kernel, _bias(layer), terms)
+    return _evaluation(layer, operator, apply, host_array(layer.kernel))
 
 
-def _evaluation(layer, linear_map, apply, kernel, bias, terms):
+def _convolution(layer, operator, data_format):
+    first = data_format == "channels_first"
+
+    def apply(x, kernel):
+        x = np.moveaxis(x, 1, -1) if first else x
+        y = batch_convolution(operator.with_entries(kernel), x)
+        return np.moveaxis(y, -1, 1) if first else y
+
+    shape = (-1, *[1] * operator.rank) if first else (-1,)
+    return _evaluation(layer, operator, apply, operator.kernel, shape)
+
+
+def _evaluation(layer, operator, apply, kernel, bias_shape=None):
+    bias = getattr(layer, "bias", None)
+    bias = np.zeros(1) if bias is None else host_array(bias)
+    if bias_shape is not None:
+        bias = bias.reshape(bias_shape)
     linear = Evaluation(
-        lambda x: apply(x, constant(kernel)) + constant(bias),
-        # One product and `terms` sums, the bias included; one to spare.
-        roundings=int(terms) + 2,
+        lambda x: apply(x, kernel) + bias,
+        # One product and a sum for each term, the bias included; one to spare.
+        roundings=_terms(operator) + 2,
         offset=np.abs(bias),
-        absolute=lambda x: (
-            apply(x, constant(np.abs(kernel))) + constant(np.abs(bias))
-        ),
-        gain=absolute_norm(operator_of(linear_map)),
+        absolute=lambda x: apply(x, np.abs(kernel)) + np.abs(bias),
+        gain=absolute_norm(operator),
         refusal=_refusal(layer),
     )
     return linear.then(evaluation_of_activation(layer.activation))
 
 
-def _bias(layer):
-    bias = getattr(layer, "bias", None)
-    return np.zeros(1) if bias is None else host_array(bias)
-
-
-def _channel_bias(layer):
-    bias = _bias(layer)
-    if layer.data_format == "channels_first":
-        return bias.reshape(-1, *[1] * len(layer.kernel_size))
-    return bias
+def _terms(operator):
+    """How many products an output is at most the sum of."""
+    if hasattr(operator, "matrix"):
+        return operator.matrix.shape[1]
+    # Blocks are (blocks, inputs, outputs), kernels (*taps, inputs, outputs).
+    skipped = 0 if hasattr(operator, "kernel") else 1
+    return int(np.prod(operator.entries.shape[skipped:-1]))
 
 
 def _refusal(layer):
@@ -88,8 +92,3 @@ def _refusal(layer):
     if as_keras and isinstance(layer.kernel, keras.Variable):
         return None
     return "its kernel is computed from other weights at every call"
-
-
-def host_array(tensor):
-    """The values of a tensor or variable in float64, converted exactly."""
-    return ops.convert_to_numpy(tensor).astype("float64")

@@ -1,20 +1,44 @@
 """Layers that join branches."""
 
+import functools
+
+import numpy as np
 from keras import layers
 
 from keras_lipschitz.certification.evaluation import Evaluation
 from keras_lipschitz.certification.evaluation import register_evaluation
 
-
-@register_evaluation(layers.Concatenate, layers.Maximum, layers.Minimum)
-def selection(layer, step):
-    return Evaluation(_joined(layer))
-
-
-@register_evaluation(layers.Add, layers.Average, layers.Subtract)
-def add(layer, step):
-    return Evaluation(_joined(layer), roundings=len(step.inputs) + 2)
+_PAIRWISE = {
+    layers.Add: np.add,
+    layers.Average: np.add,
+    layers.Maximum: np.maximum,
+    layers.Minimum: np.minimum,
+    layers.Subtract: np.subtract,
+}
 
 
-def _joined(layer):
-    return lambda *inputs: layer.call(list(inputs))
+@register_evaluation(*_PAIRWISE)
+def pairwise(layer, step):
+    merge = _PAIRWISE[type(layer)]
+    selects = isinstance(layer, (layers.Maximum, layers.Minimum))
+    parts = len(step.inputs) if isinstance(layer, layers.Average) else 1
+
+    def compute(*inputs):
+        return functools.reduce(merge, _of_one_rank(inputs)) / parts
+
+    return Evaluation(
+        compute, roundings=0 if selects else len(step.inputs) + 2
+    )
+
+
+@register_evaluation(layers.Concatenate)
+def concatenate(layer, step):
+    return Evaluation(lambda *inputs: np.concatenate(inputs, axis=layer.axis))
+
+
+def _of_one_rank(inputs):
+    """Keras adds missing axes behind the batch."""
+    rank = max(x.ndim for x in inputs)
+    return [
+        x.reshape(len(x), *[1] * (rank - x.ndim), *x.shape[1:]) for x in inputs
+    ]
