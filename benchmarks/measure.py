@@ -125,7 +125,7 @@ def _processor():
 
 
 def print_table(header, rows):
-    """Prints a Markdown table as the rows come; columns but one hold numbers."""
+    """Prints a Markdown table, row by row as they come."""
     rule = ["---"] + ["---:"] * (len(header) - 1)
     for row in itertools.chain([header, rule], rows):
         print("| " + " | ".join(map(str, row)) + " |", flush=True)

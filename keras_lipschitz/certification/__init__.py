@@ -4,4 +4,6 @@ from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certificate import LayerNorm
 from keras_lipschitz.certification.certificate import LayerNorms
 from keras_lipschitz.certification.certify import certify
+from keras_lipschitz.certification.evaluation import Evaluation
+from keras_lipschitz.certification.evaluation import register_evaluation
 from keras_lipschitz.certification.levels import LEVELS

@@ -103,6 +103,13 @@ def test_a_factor_of_something_else_is_seen(monkeypatch):
     assert (eigenvalue_bounds(gram, 0.5 * truth.max()) < truth).any()
 
 
+def test_blocks_off_the_diagonal_count_twice(monkeypatch):
+    """Of the matrix of ones, whose largest eigenvalue is 3."""
+    gram = Gram(Stack(np.ones((3, 1, 1, 1)), [[(i, 0)] for i in range(3)]))
+    monkeypatch.setattr(cholesky, "_quotient", lambda a, _: np.zeros_like(a))
+    assert 3.0 <= eigenvalue_bounds(gram, 1.1)[0] <= 1.11 + 6**0.5
+
+
 def test_routines_that_return_nan_are_not_believed(monkeypatch):
     monkeypatch.setattr(
         cholesky, "_factor", lambda stack: np.full_like(stack, np.nan)

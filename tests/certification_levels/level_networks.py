@@ -137,9 +137,9 @@ def float32_flip(base, x, label, radius, seed=0, tries=4000):
 
     random = np.random.default_rng(seed)
     directions = random.standard_normal((tries, *x.shape))
-    directions /= np.linalg.norm(
-        directions.reshape(tries, -1), axis=1
-    ).reshape(-1, *[1] * x.ndim)
+    directions /= np.linalg.norm(directions.reshape(tries, -1), axis=1).reshape(
+        -1, *[1] * x.ndim
+    )
     lengths = radius * (1 - 1e-6) * random.random((tries, *[1] * x.ndim))
     points = (x + lengths * directions).astype("float32")
     logits = float32_logits(base, points)

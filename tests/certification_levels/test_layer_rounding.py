@@ -25,16 +25,21 @@ def inputs_of(base, samples=16, size=1.0):
     return x.astype("float32")
 
 
-def largest_ratio(base, x, run=float32_logits):
-    """The error of float32 over its bound, the largest of all logits."""
-    decide, tracked = track(base, x)
+def bounded_margins(base, x, form=SINGLE):
+    """Logits on the host, and bounds of the error of their margins."""
+    decide, tracked = track(base, x, form)
     body = tracked[decide.network.last]
     logits, host, deployed, _ = decide.head.margins(body)
-    rows = np.arange(len(x))
+    return logits, host[..., 0] + deployed[..., 0]
+
+
+def largest_ratio(logits, bound, actual):
+    """The error of margins over its bound, the largest of all."""
+    rows = np.arange(len(logits))
     anchor = logits.argmax(axis=1)
-    error = run(base, x).astype("float64") - logits
+    error = actual.astype("float64") - logits
     error = np.abs(error - error[rows, anchor][:, None])
-    bound = host[..., 0] + deployed[..., 0]
+    bound = bound.copy()
     bound[rows, anchor] = np.inf
     return np.max(error / bound)
 
@@ -43,7 +48,9 @@ def largest_ratio(base, x, run=float32_logits):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_margins_are_within_the_bound(name):
     base = NETWORKS[name]()
-    ratio = largest_ratio(base, inputs_of(base))
+    x = inputs_of(base)
+    actual = float32_logits(base, x)
+    ratio = largest_ratio(*bounded_margins(base, x), actual)
     assert ratio <= 1
     # Not a bound of something else, either.
     assert ratio > 1e-7
@@ -55,7 +62,6 @@ def test_every_tensor_is_within_the_bound(name):
     base = NETWORKS[name]()
     x = inputs_of(base, size=3.0)
     _, tracked = track(base, x)
-    value = tracked[max(tracked)]
     for index, tensor in intermediate(base).items():
         model = keras.Model(base.inputs, tensor)
         actual = keras.ops.convert_to_numpy(model(x)).astype("float64")
@@ -64,8 +70,9 @@ def test_every_tensor_is_within_the_bound(name):
         error = (actual - expected).reshape(len(x), -1)
         bound = value.host[:, 0] + value.deployed[:, 0]
         assert np.all(np.linalg.norm(error, axis=1) <= bound)
-        assert np.all(np.linalg.norm(expected.reshape(len(x), -1), axis=1)
-                      <= value.size)
+        assert np.all(
+            np.linalg.norm(expected.reshape(len(x), -1), axis=1) <= value.size
+        )
 
 
 def intermediate(base):
@@ -97,9 +104,7 @@ def test_functions_are_for_exact_arithmetic(name):
     x = inputs_of(base)
     decide = decider(base, "R")
     label, _ = decide(x)
-    np.testing.assert_array_equal(
-        label, float32_logits(base, x).argmax(axis=1)
-    )
+    np.testing.assert_array_equal(label, float32_logits(base, x).argmax(axis=1))
     with pytest.raises(ValueError, match="level 'F32'"):
         check_level("F32", decide.network.evaluations)
     with pytest.raises(ValueError, match="level 'F64'"):
@@ -119,12 +124,13 @@ def test_order_of_sums():
     base.set_weights([kernel.astype("float32")])
     x = random.uniform(0.5, 1.5, (1, 65536)).astype("float32")
 
-    def in_some_order(base, x):
-        products = x[0][:, None] * base.get_weights()[0]
+    products = x[0][:, None] * base.get_weights()[0]
+    bounded = bounded_margins(base, x)
+    ratios = []
+    for _ in range(100):
         order = random.permutation(65536)
-        return np.cumsum(products[order], axis=0, dtype="float32")[-1:]
-
-    ratios = [largest_ratio(base, x, in_some_order) for _ in range(100)]
+        actual = np.cumsum(products[order], axis=0, dtype="float32")[-1:]
+        ratios.append(largest_ratio(*bounded, actual))
     assert 1e-7 < max(ratios) <= 1
 
 
@@ -135,17 +141,15 @@ def test_ways_to_evaluate(name, way):
     base = NETWORKS[name]()
     x = inputs_of(base, samples=64)
 
-    def run(base, x):
-        if way == "together":
-            return float32_logits(base, x)
-        if way == "one_by_one":
-            return np.concatenate([float32_logits(base, p[None]) for p in x])
-        # PyTorch's compiler needs a C++ compiler.
-        compiled = keras.backend.backend() != "torch"
-        base.compile(jit_compile=compiled)
-        return base.predict(x, verbose=0)
-
-    assert largest_ratio(base, x, run) <= 1
+    if way == "together":
+        actual = float32_logits(base, x)
+    elif way == "one_by_one":
+        actual = np.concatenate([float32_logits(base, p[None]) for p in x])
+    else:
+        # PyTorch's compiler needs one for C++.
+        base.compile(jit_compile=keras.backend.backend() != "torch")
+        actual = base.predict(x, verbose=0)
+    assert largest_ratio(*bounded_margins(base, x), actual) <= 1
 
 
 @multi_backend
@@ -179,3 +183,73 @@ def test_gamma():
         exact = 7 * form.unit / (1 - 7 * form.unit)
         assert exact <= form.gamma(7) < exact * (1 + 1e-12)
         assert form.gamma(2**60) == np.inf
+
+
+def float64_twin(base):
+    """The network again, by Keras, in float64 throughout."""
+
+    def in_float64(layer):
+        config = {**layer.get_config(), "dtype": "float64"}
+        return type(layer).from_config(config)
+
+    twin = keras.models.clone_model(base, clone_function=in_float64)
+    twin.set_weights(base.get_weights())
+    return twin
+
+
+# TensorFlow alone computes in float64 what it is given in float64.
+@pytest.mark.parametrize("name", NETWORKS)
+def test_another_evaluation_in_float64(name):
+    base = NETWORKS[name]()
+    if name in ("average_pooling3d", "max_pooling3d", "nested"):
+        pytest.skip("not possible in float64, or not by cloning")
+    twin = float64_twin(base)
+
+    x = inputs_of(base)
+    actual = keras.ops.convert_to_numpy(twin(x.astype("float64")))
+    assert largest_ratio(*bounded_margins(base, x, DOUBLE), actual) <= 1
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_in_float64(name):
+    """Keras' own constants are right to float32 only."""
+    base = FUNCTIONS[name]()
+    x = inputs_of(base).astype("float64")
+    decide, tracked = track(base, x, DOUBLE)
+    logits, *_ = decide.head.margins(tracked[decide.network.last])
+    expected = keras.ops.convert_to_numpy(float64_twin(base)(x))
+    np.testing.assert_allclose(logits, expected, rtol=1e-5, atol=1e-6)
+
+
+@multi_backend
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_against_exact_values(name):
+    """To 2^-44 of 1 + |x|, from fractions and series of high precision."""
+    mpmath = pytest.importorskip("mpmath")
+    from keras_lipschitz.certification.evaluations import activations
+
+    truths = {
+        "elu": lambda x: x if x > 0 else mpmath.expm1(x),
+        "gelu": lambda x: x * mpmath.ncdf(x),
+        "selu": lambda x: (
+            mpmath.mpf(1.0507009873554805)
+            * (x if x > 0 else mpmath.mpf(1.6732632423543772) * mpmath.expm1(x))
+        ),
+        "sigmoid": lambda x: 1 / (1 + mpmath.exp(-x)),
+        "silu": lambda x: x / (1 + mpmath.exp(-x)),
+        "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+        "softsign": lambda x: x / (1 + abs(x)),
+        "tanh": mpmath.tanh,
+    }
+    if name not in truths:
+        pytest.skip("the same functions in other layers")
+    evaluation = activations.evaluation_of_activation(name)
+    points = np.concatenate(
+        [np.linspace(-40, 40, 801), np.logspace(-300, 2, 200)]
+    )
+    points = np.concatenate([points, -points, [0.0]])
+    with mpmath.workdps(60):
+        exact = [float(truths[name](mpmath.mpf(x))) for x in points]
+    error = np.abs(evaluation.compute(points) - exact)
+    assert np.all(error <= 2.0**-44 * (1 + np.abs(points)))
+    assert np.max(error / (1 + np.abs(points))) < 2.0**-48

@@ -96,11 +96,14 @@ def test_margin_that_equals_the_slack(epsilon):
 def test_epsilon_stays_in_float64():
     """float32(0.7) is smaller than 0.7: what lies between is refused."""
     low = float(np.float32(0.7))
-    assert low < 0.7
-    base = linear_classifier([[1.0, 0.0]])
+    base = linear_classifier([[1.0, 0.0], [2.0**-30, 0.0]])
+    x = np.array([[low, 8.0], [low, 16.0]], "float32")
+    radius = low + x[:, 1] * 2.0**-30
+    assert low < radius[0] < 0.7 < radius[1]
     model = kl.GloroModel(base, 0.7)
-    x = np.array([[low], [np.nextafter(np.float32(0.7), np.float32(1))]])
-    np.testing.assert_array_equal(model.predict_certified(x).label, [-1, 0])
+    label, found = model.predict_certified(x)
+    np.testing.assert_array_equal(label, [-1, 0])
+    np.testing.assert_allclose(found, radius, rtol=1e-12)
 
 
 @multi_backend

@@ -91,7 +91,9 @@ NETWORKS = {
     "dense_on_images": _of(layers.Dense, 5, activation="hard_tanh"),
     "dense_wide": _stack(lambda: layers.Dense(4), shape=(3000,)),
     "lipschitz_dense": _vector(kl.layers.LipschitzDense, 9, activation="relu"),
-    "einsum": _signal(layers.EinsumDense, "abc,cd->abd", (12, 5), bias_axes="d"),
+    "einsum": _signal(
+        layers.EinsumDense, "abc,cd->abd", (12, 5), bias_axes="d"
+    ),
     "einsum_blocks": _signal(
         layers.EinsumDense, "abc,bcd->abd", (12, 5), bias_axes="bd"
     ),

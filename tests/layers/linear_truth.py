@@ -48,6 +48,7 @@ def gradient_in_variable(function, variable):
 def gradient_in_input(function, x, upstream):
     """`J^T upstream` for the Jacobian `J` of a function at `x`."""
     variable = keras.Variable(x, dtype=keras.backend.standardize_dtype(x.dtype))
+    upstream = ops.convert_to_tensor(upstream)
 
     def inner_product():
         y = function(ops.convert_to_tensor(variable))

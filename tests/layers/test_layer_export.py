@@ -43,8 +43,10 @@ def test_saved_model(model, x, tmp_path):
 
     path = str(tmp_path / "saved_model")
     model.export(path, verbose=False)
-    served = tf.saved_model.load(path).serve(x)
-    np.testing.assert_allclose(served, model.predict(x, verbose=0), atol=1e-6)
+    loaded = tf.saved_model.load(path)
+    np.testing.assert_allclose(
+        loaded.serve(x), model.predict(x, verbose=0), atol=1e-6
+    )
 
 
 def test_onnx(model, x, tmp_path):

@@ -26,9 +26,7 @@ def pairwise(layer, step):
     def compute(*inputs):
         return functools.reduce(merge, _of_one_rank(inputs)) / parts
 
-    return Evaluation(
-        compute, roundings=0 if selects else len(step.inputs) + 2
-    )
+    return Evaluation(compute, roundings=0 if selects else len(step.inputs) + 2)
 
 
 @register_evaluation(layers.Concatenate)

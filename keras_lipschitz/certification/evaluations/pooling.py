@@ -12,6 +12,7 @@ from keras_lipschitz.bounds.rules.pooling import axes_of
 from keras_lipschitz.bounds.rules.pooling import cells_of
 from keras_lipschitz.certification.evaluation import Evaluation
 from keras_lipschitz.certification.evaluation import register_evaluation
+from keras_lipschitz.layers._spatial import root_down
 from keras_lipschitz.layers.l2_norm_pooling2d import L2NormPooling2D
 from keras_lipschitz.layers.scaled_average_pooling2d import (
     ScaledAveragePooling2D,
@@ -19,7 +20,6 @@ from keras_lipschitz.layers.scaled_average_pooling2d import (
 from keras_lipschitz.layers.scaled_global_average_pooling2d import (
     ScaledGlobalAveragePooling2D,
 )
-from keras_lipschitz.ops.rounding import root_down
 
 
 @register_evaluation(
