@@ -230,6 +230,16 @@ def test_smaller_circles_are_caught(monkeypatch):
     assert violations(200) > 10
 
 
+def test_rounding_of_symbols_is_counted():
+    operator = CASES["oblong"]
+    taps = np.linalg.norm(operator.kernel.reshape(15, -1), axis=1).sum()
+    for family in families(operator):
+        wanted = 2.0**-46 * taps if family.circles else 0.0
+        assert wanted <= family.error <= 2 * wanted
+        bound = prove(family, true_norm(operator))
+        assert bound >= true_norm(operator) + family.error
+
+
 def test_phases_are_roots_of_unity():
     """Against angles in extended precision, far inside of what is allowed."""
     circle = Circle(35, 1)

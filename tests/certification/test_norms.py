@@ -112,7 +112,9 @@ def test_largest_and_smallest_floats():
     tiny = 2.0**-149
     assert_norm(dense_norm([[tiny, 0], [0, tiny / 2]]), tiny)
     assert dense_norm([[5e-324, 5e-324]]).upper >= 1e-323
-    assert dense_norm(np.full((4, 4), 1.7e308)).upper == np.inf
+    norm = dense_norm(np.full((4, 4), 1.7e308))
+    assert norm.lower < norm.upper == np.inf
+    assert dense_norm([[5e-324, 5e-324, 5e-324]]).lower <= 5e-324
     assert_norm(dense_norm([[1.7e308]]), 1.7e308)
     assert_norm(dense_norm(np.diag([1e30, 1e-30])), 1e30)
     assert_norm(dense_norm(np.diag([1e200, 1e-200])), 1e200)

@@ -110,6 +110,24 @@ def test_blocks_off_the_diagonal_count_twice(monkeypatch):
     assert 3.0 <= eigenvalue_bounds(gram, 1.1)[0] <= 1.11 + 6**0.5
 
 
+def test_rounding_of_the_residual_is_counted(monkeypatch):
+    """Even where the residual is zero, as it is here without rounding."""
+    gram = Gram(Stack(np.eye(64)[None, None]))
+    monkeypatch.setattr(Gram, "error", 0.0)
+    # H is I / 4 and L is I / 2, of squared Frobenius norms 4 and 16.
+    excess = eigenvalue_bounds(gram, 1.25)[0] - 1.25
+    assert 64 * 2.0**-53 * (2 + 16) <= excess <= 1e-12
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_frobenius_norms_of_stacks(dtype):
+    taps = np.stack([random_stack(7, dtype), random_stack(8, dtype)])
+    stack = Stack(taps, [[(0, 0), (1, 1), (2, 2)], [(0, 1)]])
+    first, second = (np.linalg.norm(t, axis=(1, 2)) ** 2 for t in taps)
+    bounds, truth = stack.squared_frobenius_bounds(), 3 * first + second
+    assert (truth <= bounds).all() and (bounds <= truth * (1 + 1e-12)).all()
+
+
 def test_routines_that_return_nan_are_not_believed(monkeypatch):
     monkeypatch.setattr(
         cholesky, "_factor", lambda stack: np.full_like(stack, np.nan)
