@@ -90,7 +90,7 @@ def line(name, lower, upper, seconds, method):
 
 def measured(operator, clock):
     """The norm, and the shorter of two times where that is quick."""
-    from keras_lipschitz.certification.norms import spectral_norm
+    from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
 
     times = []
     while len(times) < 2 and sum(times) < 1:
@@ -102,8 +102,10 @@ def measured(operator, clock):
 
 def operator(rng, shape, kind):
     """A layer with weights as they come, or as training tends to make them."""
-    from keras_lipschitz.certification.operators import ConvolutionOperator
-    from keras_lipschitz.certification.operators import DenseOperator
+    from keras_lipschitz.certification.norms.operators import (
+        ConvolutionOperator,
+    )
+    from keras_lipschitz.certification.norms.operators import DenseOperator
 
     if len(shape) == 2:
         return DenseOperator(weights(rng, shape, kind).T)

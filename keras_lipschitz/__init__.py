@@ -10,6 +10,7 @@ from keras_lipschitz import losses
 from keras_lipschitz import metrics
 from keras_lipschitz import models
 from keras_lipschitz import ops
+from keras_lipschitz import visualization
 from keras_lipschitz._version import __version__
 from keras_lipschitz.bounds import register_linear_map
 from keras_lipschitz.bounds import register_rule

@@ -5,11 +5,11 @@ import numpy as np
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certificate import LayerNorm
 from keras_lipschitz.certification.certificate import LayerNorms
+from keras_lipschitz.certification.evaluations.network import evaluations_of
 from keras_lipschitz.certification.levels import check_level
 from keras_lipschitz.certification.levels import is_deployed
-from keras_lipschitz.certification.network import evaluations_of
-from keras_lipschitz.certification.norms import spectral_norm
-from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
 from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.certification.rounding import pairwise_distance_bounds
 from keras_lipschitz.certification.rounding import row_norm_bounds

@@ -10,11 +10,11 @@ import numpy as np
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import margin_table
-from keras_lipschitz.certification.decide import Decider
+from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.levels import SPEAKS_OF
-from keras_lipschitz.certification.operators import operator_of
-from keras_lipschitz.certification.second_opinion import second_opinion
+from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.certification.norms.second_opinion import second_opinion
 
 # How far the second method may be above the first: it is less tight on tori.
 _LOOSENESS = 1.05

@@ -12,8 +12,8 @@ from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import certify
-from keras_lipschitz.certification.decide import Decider
-from keras_lipschitz.certification.decisions import certified_radius
+from keras_lipschitz.certification.decisions.decider import Decider
+from keras_lipschitz.certification.decisions.radii import certified_radius
 from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.models.bottom_logit import BottomLogit

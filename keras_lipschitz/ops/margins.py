@@ -22,16 +22,19 @@ def pairwise_distances(rows):
     # Not `ops.diagonal`, whose gradient torch.compile gets wrong here.
     squares = ops.sum(ops.where(same, gram, 0.0), axis=1)
     squared = squares[:, None] + squares[None, :] - 2.0 * gram
-    positive = (squared > 0.0) & ~same
-    return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+    return _root(squared, (squared > 0.0) & ~same)
 
 
 def pairwise_sums(rows):
     """`||w_i||_2 + ||w_j||_2` of all pairs of rows: the per-logit form."""
     squared = ops.sum(ops.square(rows), axis=1)
-    positive = squared > 0.0
-    norms = ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+    norms = _root(squared, squared > 0.0)
     return norms[:, None] + norms[None, :]
+
+
+def _root(squared, positive):
+    """The root where a number is positive, else zero with gradient zero."""
+    return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
 
 
 def predicted_class(logits):

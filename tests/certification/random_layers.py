@@ -5,9 +5,9 @@ from operator import mul
 
 import numpy as np
 
-from keras_lipschitz.certification.operators import BlockOperator
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.operators import DenseOperator
+from keras_lipschitz.certification.norms.operators import BlockOperator
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.operators import DenseOperator
 
 
 def random_operator(rng):

@@ -8,15 +8,15 @@ from random_layers import random_convolution
 from random_layers import random_operator
 from random_layers import true_norm
 
-from keras_lipschitz.certification import planning
-from keras_lipschitz.certification.frequencies import ConvolutionFamily
-from keras_lipschitz.certification.lanczos import top_singular_vector
-from keras_lipschitz.certification.norms import spectral_norm
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.proof import prove
-from keras_lipschitz.certification.proof import prove_by_squaring
-from keras_lipschitz.certification.torus import Circle
-from keras_lipschitz.certification.torus import Polyphase
+from keras_lipschitz.certification.norms import planning
+from keras_lipschitz.certification.norms.frequencies import ConvolutionFamily
+from keras_lipschitz.certification.norms.lanczos import top_singular_vector
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.proof import prove
+from keras_lipschitz.certification.norms.proof import prove_by_squaring
+from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
+from keras_lipschitz.certification.norms.torus import Circle
+from keras_lipschitz.certification.norms.torus import Polyphase
 
 
 def same(kernel, size, strides=None, dilation=None, groups=1):

@@ -8,9 +8,9 @@ from random_layers import random_convolution
 from random_layers import random_operator
 
 from keras_lipschitz.bounds.registry import linear_map_of
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.operators import DiagonalOperator
-from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.operators import DiagonalOperator
+from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.ops.linear_maps import BlockDenseMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DiagonalMap

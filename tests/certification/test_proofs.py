@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from random_layers import is_above
 
-from keras_lipschitz.certification import cholesky
-from keras_lipschitz.certification import gram as gram_module
-from keras_lipschitz.certification import norms
-from keras_lipschitz.certification.cholesky import eigenvalue_bounds
-from keras_lipschitz.certification.gram import gram_bounds
-from keras_lipschitz.certification.operators import DenseOperator
-from keras_lipschitz.certification.stacks import Gram
-from keras_lipschitz.certification.stacks import Stack
+from keras_lipschitz.certification.norms import cholesky
+from keras_lipschitz.certification.norms import gram as gram_module
+from keras_lipschitz.certification.norms import spectral_norm as norms
+from keras_lipschitz.certification.norms.cholesky import eigenvalue_bounds
+from keras_lipschitz.certification.norms.gram import gram_bounds
+from keras_lipschitz.certification.norms.operators import DenseOperator
+from keras_lipschitz.certification.norms.stacks import Gram
+from keras_lipschitz.certification.norms.stacks import Stack
 
 
 def random_stack(seed, dtype="float64", count=5, shape=(6, 9)):

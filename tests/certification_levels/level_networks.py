@@ -5,7 +5,7 @@ import numpy as np
 
 import keras_lipschitz as kl
 from keras_lipschitz.certification.certify import certify
-from keras_lipschitz.certification.decide import Decider
+from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.formats import SINGLE
 
 

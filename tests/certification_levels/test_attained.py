@@ -10,7 +10,7 @@ from level_networks import decider
 from level_networks import linear_classifier
 from level_networks import track
 
-from keras_lipschitz.certification.decisions import proven_radius
+from keras_lipschitz.certification.decisions.radii import proven_radius
 
 multi_backend = pytest.mark.multi_backend
 TERMS = 500

@@ -11,7 +11,7 @@ from zoo import FUNCTIONS
 from zoo import NETWORKS
 
 import keras_lipschitz as kl
-from keras_lipschitz.certification import evaluation
+from keras_lipschitz.certification.evaluations import evaluation
 from keras_lipschitz.certification.formats import DOUBLE
 from keras_lipschitz.certification.formats import SINGLE
 from keras_lipschitz.certification.levels import check_level

@@ -7,17 +7,17 @@ import test_layer_rounding
 import test_level_decisions
 import test_real_and_float32
 
-from keras_lipschitz.certification import decisions
-from keras_lipschitz.certification import deviation
-from keras_lipschitz.certification import evaluation
 from keras_lipschitz.certification import fingerprint
-from keras_lipschitz.certification import head
-from keras_lipschitz.certification.deviation import Deviation
+from keras_lipschitz.certification.decisions import deviation
+from keras_lipschitz.certification.decisions import head
+from keras_lipschitz.certification.decisions import radii as decisions
+from keras_lipschitz.certification.decisions.deviation import Deviation
+from keras_lipschitz.certification.decisions.head import Head
+from keras_lipschitz.certification.evaluations import evaluation
 from keras_lipschitz.certification.evaluations import linear
 from keras_lipschitz.certification.evaluations import normalization
+from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.formats import Format
-from keras_lipschitz.certification.head import Head
-from keras_lipschitz.certification.network import EvaluatedNetwork
 
 
 def no_gamma(patch):

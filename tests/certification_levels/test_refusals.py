@@ -211,7 +211,7 @@ def test_unknown_layers_are_refused_by_name():
             model.certified_radius(x), expected, rtol=1e-3
         )
     finally:
-        from keras_lipschitz.certification import evaluation
+        from keras_lipschitz.certification.evaluations import evaluation
 
         del evaluation._EVALUATIONS[Halving]
 

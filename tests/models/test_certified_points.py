@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 
 
-
-
 @pytest.mark.parametrize("epsilon", [0.05, 0.3, 1.2])
 def test_projected_gradient_never_breaks_a_certified_point(
     trained, data, epsilon
@@ -26,7 +24,8 @@ def attack(base, x, label, epsilon, steps=40):
     import tensorflow as tf
 
     random = np.random.default_rng(0)
-    delta = tf.Variable(0.1 * epsilon * random.normal(size=x.shape), dtype="float32")
+    start = 0.1 * epsilon * random.normal(size=x.shape)
+    delta = tf.Variable(start, dtype="float32")
     hot = tf.one_hot(label, 3)
     for _ in range(steps):
         with tf.GradientTape() as tape:

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from small import small_classifier
 
-from keras_lipschitz.layers.power_iterate import PowerIterate
-
 import keras_lipschitz as kl
+from keras_lipschitz.layers.power_iterate import PowerIterate
 
 multi_backend = pytest.mark.multi_backend
 

@@ -8,10 +8,12 @@ import numpy as np
 from keras import layers
 from scipy import special
 
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
-from keras_lipschitz.certification.evaluation import spread_of
-from keras_lipschitz.certification.host import host_array
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
+from keras_lipschitz.certification.evaluations.evaluation import spread_of
+from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.ops.activations import activation_constant
 
 # NumPy's and SciPy's functions are taken to be right to 2^-44, relative to

@@ -5,15 +5,21 @@ import numpy as np
 from keras import layers
 
 from keras_lipschitz.bounds.registry import linear_map_of
-from keras_lipschitz.certification.absolute_norm import absolute_norm
-from keras_lipschitz.certification.batch_convolution import batch_convolution
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
+from keras_lipschitz.certification.evaluations.absolute_norm import (
+    absolute_norm,
+)
 from keras_lipschitz.certification.evaluations.activations import (
     evaluation_of_activation,
 )
-from keras_lipschitz.certification.host import host_array
-from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.evaluations.batch_convolution import (
+    batch_convolution,
+)
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
+from keras_lipschitz.certification.evaluations.host import host_array
+from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
 

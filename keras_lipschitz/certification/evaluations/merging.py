@@ -5,8 +5,10 @@ import functools
 import numpy as np
 from keras import layers
 
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
 
 _PAIRWISE = {
     layers.Add: np.add,

@@ -4,10 +4,12 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
-from keras_lipschitz.certification.evaluation import spread_of
-from keras_lipschitz.certification.host import host_array
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
+from keras_lipschitz.certification.evaluations.evaluation import spread_of
+from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.layers.scaling import Scaling
 
 # A reciprocal root is not rounded right everywhere, but to a few units.

@@ -10,8 +10,10 @@ from keras_lipschitz.bounds.rules.pooling import averaging_axes
 from keras_lipschitz.bounds.rules.pooling import averaging_weights
 from keras_lipschitz.bounds.rules.pooling import axes_of
 from keras_lipschitz.bounds.rules.pooling import cells_of
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
 from keras_lipschitz.layers._spatial import root_down
 from keras_lipschitz.layers.l2_norm_pooling2d import L2NormPooling2D
 from keras_lipschitz.layers.scaled_average_pooling2d import (

@@ -8,8 +8,10 @@ from keras import layers
 from keras import ops
 
 from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.certification.evaluation import Evaluation
-from keras_lipschitz.certification.evaluation import register_evaluation
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
 from keras_lipschitz.layers.group_sort import GroupSort
 from keras_lipschitz.layers.invertible_downsampling import (
     InvertibleDownsampling,

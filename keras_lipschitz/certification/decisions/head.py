@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 
-from keras_lipschitz.certification.decisions import radius_within
+from keras_lipschitz.certification.decisions.radii import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
-from keras_lipschitz.certification.operators import operator_of
+from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.rounding import next_up
 from keras_lipschitz.certification.rounding import pairwise_distance_bounds
 

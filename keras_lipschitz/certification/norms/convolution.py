@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from scipy import sparse
 
-from keras_lipschitz.certification.linear_operator import Operator
+from keras_lipschitz.certification.norms.linear_operator import Operator
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

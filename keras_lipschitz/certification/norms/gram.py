@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from keras_lipschitz.certification.norms.stacks import product_error
+from keras_lipschitz.certification.norms.stacks import squared_norms
 from keras_lipschitz.certification.rounding import gamma
-from keras_lipschitz.certification.stacks import product_error
-from keras_lipschitz.certification.stacks import squared_norms
 
 
 def gram_bounds(matrices, iterations=12):

@@ -6,13 +6,13 @@ import itertools
 
 import numpy as np
 
-from keras_lipschitz.certification.convolution import ConvolutionOperator
+from keras_lipschitz.certification.norms.convolution import ConvolutionOperator
+from keras_lipschitz.certification.norms.stacks import Stack
+from keras_lipschitz.certification.norms.torus import Polyphase
+from keras_lipschitz.certification.norms.unrolling import tap_places
+from keras_lipschitz.certification.norms.unrolling import unrolled
+from keras_lipschitz.certification.norms.work import Work
 from keras_lipschitz.certification.rounding import gamma
-from keras_lipschitz.certification.stacks import Stack
-from keras_lipschitz.certification.torus import Polyphase
-from keras_lipschitz.certification.unrolling import tap_places
-from keras_lipschitz.certification.unrolling import unrolled
-from keras_lipschitz.certification.work import Work
 
 # By how much a product of up to three computed roots of unity may err.
 _PHASE_ERROR = 2.0**-46

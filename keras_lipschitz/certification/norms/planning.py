@@ -4,12 +4,12 @@ import itertools
 
 import numpy as np
 
-from keras_lipschitz.certification.families import MatrixFamily
-from keras_lipschitz.certification.frequencies import ConvolutionFamily
-from keras_lipschitz.certification.operators import BlockOperator
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.torus import Circle
-from keras_lipschitz.certification.torus import Polyphase
+from keras_lipschitz.certification.norms.families import MatrixFamily
+from keras_lipschitz.certification.norms.frequencies import ConvolutionFamily
+from keras_lipschitz.certification.norms.operators import BlockOperator
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.torus import Circle
+from keras_lipschitz.certification.norms.torus import Polyphase
 
 # How many operations a tighter bound is worth: closing an axis of size n costs
 # about 1 / n^2 of the bound.

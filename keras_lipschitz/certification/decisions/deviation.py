@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from keras_lipschitz.certification.decisions import radius_within
+from keras_lipschitz.certification.decisions.radii import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
 
 # Every step takes far fewer than 2^13 operations of float64 on bounds.

@@ -1,6 +1,6 @@
 import dataclasses
 
-from keras_lipschitz.certification.stacks import common_places
+from keras_lipschitz.certification.norms.stacks import common_places
 
 # What calling NumPy costs, in operations.
 _OVERHEAD = 5e5

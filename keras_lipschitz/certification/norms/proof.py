@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from keras_lipschitz.certification.cholesky import eigenvalue_bounds
-from keras_lipschitz.certification.gram import gram_bounds
+from keras_lipschitz.certification.norms.cholesky import eigenvalue_bounds
+from keras_lipschitz.certification.norms.gram import gram_bounds
+from keras_lipschitz.certification.norms.stacks import Gram
 from keras_lipschitz.certification.rounding import UpperBound
-from keras_lipschitz.certification.stacks import Gram
 
 # What the matrices in work at one time may take, in bytes.
 _MEMORY = 2**26

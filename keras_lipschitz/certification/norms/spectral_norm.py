@@ -6,14 +6,14 @@ import math
 import numpy as np
 
 from keras_lipschitz.certification.arithmetic import check_arithmetic
-from keras_lipschitz.certification.lanczos import attained
-from keras_lipschitz.certification.lanczos import top_singular_vector
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.operators import DiagonalOperator
-from keras_lipschitz.certification.planning import family_of
-from keras_lipschitz.certification.planning import torus_family
-from keras_lipschitz.certification.proof import prove
-from keras_lipschitz.certification.proof import prove_by_squaring
+from keras_lipschitz.certification.norms.lanczos import attained
+from keras_lipschitz.certification.norms.lanczos import top_singular_vector
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.operators import DiagonalOperator
+from keras_lipschitz.certification.norms.planning import family_of
+from keras_lipschitz.certification.norms.planning import torus_family
+from keras_lipschitz.certification.norms.proof import prove
+from keras_lipschitz.certification.norms.proof import prove_by_squaring
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from keras_lipschitz.bounds.composition import key_of
 from keras_lipschitz.bounds.registry import rule_of
 from keras_lipschitz.bounds.rules.regularization import identity
-from keras_lipschitz.certification.evaluation import registered_evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    registered_evaluation,
+)
 from keras_lipschitz.certification.evaluations.linear import linear_evaluation
 from keras_lipschitz.certification.evaluations.reshaping import PASSED_ON
 from keras_lipschitz.certification.rounding import UpperBound

@@ -6,8 +6,8 @@ import numpy as np
 from keras import ops
 from scipy import linalg
 
-from keras_lipschitz.certification.convolution import ConvolutionOperator
-from keras_lipschitz.certification.linear_operator import Operator
+from keras_lipschitz.certification.norms.convolution import ConvolutionOperator
+from keras_lipschitz.certification.norms.linear_operator import Operator
 from keras_lipschitz.ops.linear_maps import BlockDenseMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from keras_lipschitz.certification.families import MatrixFamily
-from keras_lipschitz.certification.lanczos import top_singular_vector
-from keras_lipschitz.certification.norms import Norm
-from keras_lipschitz.certification.norms import spectral_norm
-from keras_lipschitz.certification.operators import BlockOperator
-from keras_lipschitz.certification.operators import ConvolutionOperator
-from keras_lipschitz.certification.operators import DiagonalOperator
-from keras_lipschitz.certification.planning import torus_family
-from keras_lipschitz.certification.proof import prove_by_squaring
+from keras_lipschitz.certification.norms.families import MatrixFamily
+from keras_lipschitz.certification.norms.lanczos import top_singular_vector
+from keras_lipschitz.certification.norms.operators import BlockOperator
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.operators import DiagonalOperator
+from keras_lipschitz.certification.norms.planning import torus_family
+from keras_lipschitz.certification.norms.proof import prove_by_squaring
+from keras_lipschitz.certification.norms.spectral_norm import Norm
+from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
 
 # The explicit matrix of a convolution is squared as it is up to here.
 _LARGEST_SIDE = 1600

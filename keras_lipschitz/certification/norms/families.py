@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from keras_lipschitz.certification.stacks import Stack
-from keras_lipschitz.certification.work import Work
+from keras_lipschitz.certification.norms.stacks import Stack
+from keras_lipschitz.certification.norms.work import Work
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy import linalg
 
+from keras_lipschitz.certification.norms.stacks import product_error
+from keras_lipschitz.certification.norms.stacks import squared_norms
 from keras_lipschitz.certification.rounding import gamma
 from keras_lipschitz.certification.rounding import next_up
-from keras_lipschitz.certification.stacks import product_error
-from keras_lipschitz.certification.stacks import squared_norms
 
 
 def eigenvalue_bounds(gram, shift):

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from keras_lipschitz.certification.arithmetic import check_arithmetic
-from keras_lipschitz.certification.batches import batches
-from keras_lipschitz.certification.decisions import proven_radius
-from keras_lipschitz.certification.deviation import Deviation
-from keras_lipschitz.certification.head import Head
+from keras_lipschitz.certification.decisions.batches import batches
+from keras_lipschitz.certification.decisions.deviation import Deviation
+from keras_lipschitz.certification.decisions.head import Head
+from keras_lipschitz.certification.decisions.radii import proven_radius
+from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.levels import FORMATS
 from keras_lipschitz.certification.levels import check_level
-from keras_lipschitz.certification.network import EvaluatedNetwork
 
 # How many float64 the tensors of a batch may hold together.
 _LARGEST_BATCH = 2**23
