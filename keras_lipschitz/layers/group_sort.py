@@ -3,6 +3,7 @@ import keras
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 from keras_lipschitz.ops.group_sort import group_sort
+from keras_lipschitz.ops.group_sort import group_sort_in_training
 
 
 @register
@@ -61,9 +62,10 @@ class GroupSort(LipschitzLayer, keras.layers.Layer):
                 f"Received: input shape {tuple(input_shape)}"
             )
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         size = self.group_size or inputs.shape[self.axis]
-        return group_sort(inputs, size, self.axis)
+        sort = group_sort_in_training if training else group_sort
+        return sort(inputs, size, self.axis)
 
     def compute_output_shape(self, input_shape):
         return input_shape

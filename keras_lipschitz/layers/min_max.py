@@ -4,6 +4,7 @@ from keras import ops
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 from keras_lipschitz.ops.group_sort import group_sort
+from keras_lipschitz.ops.group_sort import group_sort_in_training
 from keras_lipschitz.ops.sort_pair import sort_pair
 
 
@@ -62,9 +63,10 @@ class MinMax(LipschitzLayer, keras.layers.Layer):
                 f"{tuple(input_shape)} with {channels} channels"
             )
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         if self.pairing == "adjacent":
-            return group_sort(inputs, 2, self.axis)
+            sort = group_sort_in_training if training else group_sort
+            return sort(inputs, 2, self.axis)
         a, b = ops.split(inputs, 2, axis=self.axis)
         return ops.concatenate(sort_pair(a, b), axis=self.axis)
 
