@@ -37,6 +37,8 @@ class Recipe:
         epsilon_shape: Shape of the way of the training radius.
         epsilon_reached: Fraction of the run after which it is the last.
         loss: Name for `keras_lipschitz.losses.get`.
+        loss_arguments: Arguments of that loss.
+        loss_schedules: Arguments of a `LossSchedule` each.
         trades: Weight of the robustness term, first and last, where the loss
             has one.
         activation: Of the network.
@@ -60,6 +62,8 @@ class Recipe:
     epsilon_shape: str = "linear"
     epsilon_reached: float = 0.5
     loss: str = "gloro_crossentropy"
+    loss_arguments: dict = dataclasses.field(default_factory=dict)
+    loss_schedules: tuple = ()
     trades: tuple = None
     activation: str = "minmax"
     initializer: str = "orthogonal"
@@ -163,6 +167,13 @@ RECIPES = {
     ),
     "mnist_0.3_fast": MNIST_03_FAST,
     "mnist_1.58_fast": MNIST_158_FAST,
+    "mnist_1.58_emma": dataclasses.replace(MNIST_158_FAST, loss="emma"),
+    "mnist_1.58_lmt": dataclasses.replace(MNIST_158_FAST, loss="lmt"),
+    "mnist_1.58_cll": dataclasses.replace(
+        MNIST_158_FAST,
+        loss="cll",
+        loss_arguments={"epsilon": 1.58, "p": 0.01, "regularization": 1e-4},
+    ),
     "mnist_1.58_wide": dataclasses.replace(
         MNIST_158_FAST,
         architecture="cnn",

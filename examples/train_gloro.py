@@ -149,8 +149,14 @@ def build(recipe, data):
         )
     else:
         optimizer = keras.optimizers.Adam(rate)
-    model.compile(optimizer, loss=recipe.loss, metrics=METRICS)
+    model.compile(optimizer, loss=loss_of(recipe), metrics=METRICS)
     return model
+
+
+def loss_of(recipe):
+    from keras_lipschitz import losses
+
+    return losses.get(recipe.loss, **recipe.loss_arguments)
 
 
 def train(recipe, data, seed, output):
@@ -179,7 +185,7 @@ def train(recipe, data, seed, output):
         )
     run.restore_best(model)
     # What is saved needs no state of an optimizer.
-    model.compile("sgd", loss=recipe.loss, metrics=METRICS)
+    model.compile("sgd", loss=loss_of(recipe), metrics=METRICS)
     return model, run
 
 
@@ -209,6 +215,8 @@ def callbacks(recipe, data, run, output):
     ]
     if recipe.trades is not None:
         chosen.append(steer.TradesSchedule(*recipe.trades))
+    for schedule in recipe.loss_schedules:
+        chosen.append(steer.LossSchedule(*schedule))
     chosen += [steer.LipschitzUpdate(), run]
     if reporting.tensorboard_is_installed():
         logs = os.path.join(output, "tensorboard")

@@ -3,5 +3,6 @@
 from keras_lipschitz.callbacks.epsilon_schedule import EpsilonSchedule
 from keras_lipschitz.callbacks.learning_rate_decay import LearningRateDecay
 from keras_lipschitz.callbacks.lipschitz_update import LipschitzUpdate
+from keras_lipschitz.callbacks.loss_schedule import LossSchedule
 from keras_lipschitz.callbacks.schedule import Schedule
 from keras_lipschitz.callbacks.trades_schedule import TradesSchedule

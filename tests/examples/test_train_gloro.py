@@ -170,7 +170,7 @@ def test_recipes_name_what_exists(monkeypatch):
 
     for name, recipe in RECIPES.items():
         assert callable(getattr(keras_lipschitz.models, recipe.architecture))
-        loss = keras_lipschitz.losses.get(recipe.loss)
+        loss = keras_lipschitz.losses.get(recipe.loss, **recipe.loss_arguments)
         assert not isinstance(loss, str), name
         assert (recipe.trades is not None) == hasattr(loss, "weight"), name
 
