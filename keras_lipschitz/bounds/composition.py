@@ -7,23 +7,25 @@ from keras_lipschitz.bounds.checks import check_inputs
 from keras_lipschitz.bounds.checks import check_size
 from keras_lipschitz.bounds.checks import naming
 from keras_lipschitz.bounds.graph import trace
+from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.bounds.registry import Signal
+from keras_lipschitz.bounds.registry import constant_of
 from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.bounds.registry import rule_of
-from keras_lipschitz.ops.activations import activation_constant
 from keras_lipschitz.ops.linear_maps import DenseMap
 
 
 class Composition:
-    """The l2 Lipschitz constant of a network, up to the norms of its layers.
+    """The Lipschitz constant of a network, up to the norms of its layers.
 
     The network is split into its head, the last `Dense` layer, and its body,
     everything below. The body's constant is a walk over the graph in which
-    only the spectral norms of the linear maps are left open: whoever supplies
+    only the norms of the linear maps are left open: whoever supplies
     estimates gets an estimate, whoever supplies upper bounds gets a bound.
 
     Args:
         base: A built Keras model with one input that ends in logits.
+        norm: `2` or `"inf"`, how tensors are measured. Defaults to `2`.
 
     Attributes:
         graph: The `Graph` of the model.
@@ -36,7 +38,8 @@ class Composition:
         names: Dict from the same keys to the name of the first use.
     """
 
-    def __init__(self, base):
+    def __init__(self, base, norm=2):
+        self.norm = check_norm(norm)
         self.graph = trace(base)
         self.head = _head(self.graph)
         self.linear_maps, self.layers, self.names = {}, {}, {}
@@ -87,15 +90,15 @@ class Composition:
         last = self.graph.output if self.head is None else self.head.inputs[0]
         return self.constants(norms, one)[last]
 
-    @staticmethod
-    def transfer(step, inputs, norms):
+    def transfer(self, step, inputs, norms):
         """The constant of a step's output from those of its inputs."""
         key = key_of(step)
         with naming(step):
             if key in norms:
-                activation = getattr(step.layer, "activation", None)
-                return inputs[0] * norms[key] * activation_constant(activation)
-            rule = rule_of(step.layer, step.name, len(inputs))
+                return inputs[0] * constant_of(
+                    step.layer, norms[key], self.norm
+                )
+            rule = rule_of(step.layer, step.name, len(inputs), self.norm)
             check_inputs(step, rule)
             signals = [
                 Signal(constant, shape)

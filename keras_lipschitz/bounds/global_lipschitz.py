@@ -1,3 +1,4 @@
+import functools
 import types
 
 import keras
@@ -6,13 +7,19 @@ from keras import ops
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.composition import Composition
 from keras_lipschitz.bounds.margin_bound import MarginBound
+from keras_lipschitz.bounds.norms import check_norm
+from keras_lipschitz.certification.certify import certify
+from keras_lipschitz.certification.decisions.decider import Decider
+from keras_lipschitz.certification.decisions.estimate import estimated_radii
+from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.power_iterate import PowerIterate
 from keras_lipschitz.ops.linear_maps import DiagonalMap
 from keras_lipschitz.ops.margins import SMALLEST_EPSILON
 from keras_lipschitz.ops.margins import certified_radius
+from keras_lipschitz.ops.margins import pairwise_absolute_distances
 from keras_lipschitz.ops.margins import pairwise_distances
-from keras_lipschitz.ops.margins import pairwise_sums
+from keras_lipschitz.ops.margins import row_norms
 
 
 @register
@@ -28,7 +35,14 @@ class GlobalLipschitz(MarginBound):
     Where the model does not end in a `Dense` layer the last factor is
     `sqrt(2)`, or `2` per logit.
 
+    With `norm="inf"`, `K` is how far the largest entry of what the last layer
+    reads moves with the largest entry of the input, and the last factor
+    `||w_i - w_j||_1`, or `2`: for a net of l_inf distances the slack is
+    `2 * epsilon`.
+
     Args:
+        norm: `2` or `"inf"`, the norm of the input's perturbation. Defaults to
+            `2`.
         pairwise: Whether to bound margins (tighter) or logits one by one.
             Defaults to `True`.
         power_iterations: Integer, power iterations in each training step.
@@ -47,8 +61,9 @@ class GlobalLipschitz(MarginBound):
           https://arxiv.org/abs/2102.08452)
     """
 
-    def __init__(self, pairwise=True, power_iterations=1, **kwargs):
+    def __init__(self, pairwise=True, power_iterations=1, norm=2, **kwargs):
         super().__init__(**kwargs)
+        self.norm = check_norm(norm)
         if power_iterations != int(power_iterations) or power_iterations < 1:
             raise ValueError(
                 "`power_iterations` should be a positive integer. Received: "
@@ -58,7 +73,8 @@ class GlobalLipschitz(MarginBound):
         self.power_iterations = int(power_iterations)
 
     def attach(self, base):
-        self.composition = Composition(base)
+        self.composition = Composition(base, self.norm)
+        self.graph = self.composition.graph
         self.iterates = []
         # A proxy, because Keras and TensorFlow track what is in a dict.
         self._iterate_of = types.MappingProxyType(
@@ -82,7 +98,11 @@ class GlobalLipschitz(MarginBound):
 
     def _iterate(self, key, linear_map):
         """The iterate of a linear map: its layer's own, or a new one."""
-        if isinstance(linear_map, DiagonalMap):
+        if (
+            self.norm == "inf"
+            or isinstance(linear_map, DiagonalMap)
+            or linear_map.known_norm is not None
+        ):
             return None
         layer = self.composition.layers[key]
         if (
@@ -95,17 +115,28 @@ class GlobalLipschitz(MarginBound):
         self.iterates.append(iterate)
         return iterate
 
-    def call(self, logits, anchor, epsilon, training=False):
+    def call(self, logits, anchor, epsilon, training=False, inputs=None):
         if training:
-            constants = self.estimate(advance=True)
+            rates = _rows(self.estimate(advance=True), anchor)
             # The weights are about to change: what was certified is void.
             self.void()
         else:
-            constants = self.margin_constants
-        epsilon = ops.maximum(epsilon, SMALLEST_EPSILON)
-        return epsilon * ops.take(constants, anchor, axis=0)
+            rates = ops.take(self.margin_constants, anchor, axis=0)
+        return _scaled(epsilon, rates)
 
-    def radius(self, logits, training=False):
+    def slack(self, logits, anchor, epsilon, training=False, inputs=None):
+        if training:
+            rates = _rows(self.estimate(), anchor)
+        else:
+            rates = ops.take(self.margin_constants, anchor, axis=0)
+        return _scaled(epsilon, rates)
+
+    def logit_slack(self, logits, epsilon, training=False, inputs=None):
+        norms = self.estimated_norms()
+        constants = self.composition.body_constant(norms) * self._head_norms()
+        return _scaled(epsilon, ops.broadcast_to(constants, logits.shape))
+
+    def radius(self, logits, training=False, inputs=None):
         constants = self.estimate() if training else self.margin_constants
         return certified_radius(logits, constants)
 
@@ -129,6 +160,10 @@ class GlobalLipschitz(MarginBound):
         }
 
     def _norm(self, key, linear_map, advance):
+        if self.norm == "inf":
+            return linear_map.row_sum_norm(linear_map.kernel)
+        if linear_map.known_norm is not None:
+            return linear_map.known_norm
         iterate = self._iterate_of[key]
         if iterate is None:
             return linear_map.exact_norm(linear_map.kernel)
@@ -137,12 +172,24 @@ class GlobalLipschitz(MarginBound):
 
     def _head_table(self):
         if self.composition.head is None:
-            factor = 2.0**0.5 if self.pairwise else 2.0
+            tight = self.pairwise and self.norm == 2
+            factor = 2.0**0.5 if tight else 2.0
             return ops.full((self.composition.classes,) * 2, factor)
         rows = ops.transpose(self.composition.head_map.kernel)
-        return (
-            pairwise_distances(rows) if self.pairwise else pairwise_sums(rows)
-        )
+        if not self.pairwise:
+            norms = self._head_norms()
+            return norms[:, None] + norms[None, :]
+        if self.norm == "inf":
+            return pairwise_absolute_distances(rows)
+        return pairwise_distances(rows)
+
+    def _head_norms(self):
+        if self.composition.head is None:
+            return ops.ones((self.composition.classes,))
+        rows = ops.transpose(self.composition.head_map.kernel)
+        if self.norm == "inf":
+            return ops.sum(ops.abs(rows), axis=1)
+        return row_norms(rows)
 
     def vectors(self):
         """Dict from keys to the vectors of the power method, on the host."""
@@ -164,8 +211,19 @@ class GlobalLipschitz(MarginBound):
             if iterate is not None and vector is not None:
                 iterate.vector.assign(vector.reshape(iterate.vector.shape))
 
+    def certify(self, level="R"):
+        return certify(self, self.fingerprint(), level)
+
+    def keep(self, certificate):
+        self.margin_constants.assign(float32_up(certificate.margin_constants))
+
+    def decider(self, certificate, epsilon):
+        base = self.graph.model
+        if certificate.rigorous:
+            return Decider(certificate, base, self.composition)
+        return functools.partial(estimated_radii, certificate, base)
+
     def void(self):
-        """Forgets the certified table: nothing is certified until the next."""
         shape = self.margin_constants.shape
         self.margin_constants.assign(ops.full(shape, float("inf"), "float32"))
 
@@ -174,4 +232,14 @@ class GlobalLipschitz(MarginBound):
             **super().get_config(),
             "pairwise": self.pairwise,
             "power_iterations": self.power_iterations,
+            "norm": self.norm,
         }
+
+
+def _scaled(epsilon, constants):
+    return ops.maximum(epsilon, SMALLEST_EPSILON) * constants
+
+
+def _rows(table, index):
+    """Rows of a finite table; their gradient is a product, not a scatter."""
+    return ops.matmul(ops.one_hot(index, table.shape[0]), table)

@@ -29,10 +29,11 @@ class Step:
     output_shapes: tuple
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Graph:
     """The steps from one input tensor to one output tensor, in order."""
 
+    model: keras.Model
     steps: tuple
     input: int
     output: int
@@ -74,6 +75,7 @@ def trace(model):
     start = next(number)
     outputs = _trace(model, (start,), "", steps, number)
     return Graph(
+        model=model,
         steps=tuple(steps),
         input=start,
         output=outputs[0],

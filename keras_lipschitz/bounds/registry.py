@@ -11,8 +11,11 @@ import dataclasses
 
 import keras
 
+from keras_lipschitz.bounds.norms import check_norm
+from keras_lipschitz.bounds.norms import norm_name
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
+from keras_lipschitz.ops.activations import activation_constant
 
 _RULES = {}
 _LINEAR_MAPS = {}
@@ -32,7 +35,7 @@ class Signal:
     shape: tuple
 
 
-def register_rule(*layer_types):
+def register_rule(*layer_types, norm=2):
     """Registers the Lipschitz rule of a layer.
 
     Constants may be floats, differentiable scalars or rigorous upper bounds,
@@ -41,6 +44,8 @@ def register_rule(*layer_types):
 
     Args:
         *layer_types: The layer classes that the rule serves.
+        norm: `2` or `"inf"`, the norm in which tensors are measured. A rule
+            for one serves no other. Defaults to `2`.
 
     Returns:
         A decorator for a function `rule(layer, *inputs) -> constant`, with a
@@ -59,9 +64,11 @@ def register_rule(*layer_types):
     ```
     """
 
+    norm = check_norm(norm)
+
     def decorator(rule):
         for layer_type in layer_types:
-            _RULES[layer_type] = rule
+            _RULES[norm, layer_type] = rule
         return rule
 
     return decorator
@@ -115,24 +122,44 @@ def linear_map_of(layer, input_shape):
     return None
 
 
-def rule_of(layer, name, inputs=1):
+def constant_of(layer, value, norm=2):
+    """The constant of a layer from the norm of its linear map.
+
+    Args:
+        layer: A layer with a linear map.
+        value: The norm of that map.
+        norm: `2` or `"inf"`, which norm it is.
+    """
+    if isinstance(layer, LinearLipschitzLayer):
+        constant = _described(layer, "constant_of_norm")
+        if norm == 2:
+            return constant(value)
+        if constant.__func__ is not LinearLipschitzLayer.constant_of_norm:
+            raise cannot_bound(
+                layer, "it knows its constant in the l2 norm only."
+            )
+    return value * activation_constant(getattr(layer, "activation", None))
+
+
+def rule_of(layer, name, inputs=1, norm=2):
     """The rule of a layer that is not a linear map.
 
     Args:
         layer: A Keras layer or operation.
         name: What to call it in an error.
         inputs: Integer, how many tensors it reads here.
+        norm: `2` or `"inf"`.
 
     Raises:
         ValueError: Where no rule is registered.
     """
-    if type(layer) in _RULES:
-        return _RULES[type(layer)]
-    if isinstance(layer, LipschitzLayer):
+    if (norm, type(layer)) in _RULES:
+        return _RULES[norm, type(layer)]
+    if norm == 2 and isinstance(layer, LipschitzLayer):
         constant = _described(layer, "lipschitz_constant")
         return lambda layer, x: x.constant * constant()
     raise ValueError(
-        _no_rule(layer, name, inputs)
+        _no_rule(layer, name, inputs, norm)
         if isinstance(layer, keras.layers.Layer)
         else _no_layer(layer, name)
     )
@@ -168,15 +195,17 @@ def _described(layer, method):
     return getattr(layer, method)
 
 
-def _no_rule(layer, name, inputs):
+def _no_rule(layer, name, inputs, norm):
     kind = type(layer).__name__
+    given = "" if norm == 2 else f", norm={norm!r}"
     arguments = ["x"] if inputs == 1 else [f"x{i + 1}" for i in range(inputs)]
     terms = " + ".join(f"1.0 * {x}.constant" for x in arguments)
     return (
-        f"No Lipschitz rule for layer {name!r} of type {kind}. A bound that "
-        "leaves a layer out is no bound, so it is refused. If you know how "
-        "fast the layer can move its output in the l2 norm, register it:\n\n"
-        f"    @keras_lipschitz.register_rule({kind})\n"
+        f"No Lipschitz rule for layer {name!r} of type {kind} in the "
+        f"{norm_name(norm)} norm. A bound that leaves a layer out is no bound, "
+        "so it is refused. If you know how fast the layer can move its output "
+        "in that norm, register it:\n\n"
+        f"    @keras_lipschitz.register_rule({kind}{given})\n"
         f"    def rule(layer, {', '.join(arguments)}):\n"
         f"        return {terms}  # its constants in place of 1.0\n"
     )

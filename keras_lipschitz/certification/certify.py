@@ -9,6 +9,7 @@ from keras_lipschitz.certification.evaluations.network import evaluations_of
 from keras_lipschitz.certification.levels import check_level
 from keras_lipschitz.certification.levels import is_deployed
 from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.certification.norms.row_sums import row_sum_norm
 from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
 from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.certification.rounding import pairwise_distance_bounds
@@ -36,7 +37,7 @@ def certify(bound, weights, level="R"):
         check_level(level, evaluations_of(composition))
     rigorous = level != "estimate"
     norms = {
-        key: _norm(linear_map, vectors.get(key), rigorous)
+        key: _norm(linear_map, bound.norm, vectors.get(key), rigorous)
         for key, linear_map in composition.linear_maps.items()
     }
     if not rigorous:
@@ -61,6 +62,7 @@ def certify(bound, weights, level="R"):
         margin_constants=table,
         weights=weights,
         input_shape=composition.graph.input_shape[1:],
+        norm=bound.norm,
     )
 
 
@@ -77,26 +79,32 @@ def margin_table(bound, norms):
     composition = bound.composition
     uppers = {key: UpperBound(norm) for key, norm in norms.items()}
     body = composition.body_constant(uppers, one=UpperBound(1.0))
-    table = _scaled(body, _head_table(composition, bound.pairwise))
+    table = _scaled(body, head_table(composition, bound.pairwise))
     return float(body), table
 
 
-def _norm(linear_map, vector, rigorous):
+def _norm(linear_map, norm, vector, rigorous):
     operator = operator_of(linear_map)
+    if norm == "inf":
+        return row_sum_norm(operator)
     # The power method's last vector is a good place to begin the search.
     start = None if vector is None else operator.rmatvec(vector)
     return spectral_norm(operator, start=start, rigorous=rigorous)
 
 
-def _head_table(composition, pairwise):
+def head_table(composition, pairwise=True):
+    """How fast margins move with what the head reads, rounded up."""
+    order = 2 if composition.norm == 2 else 1
     if composition.head is None:
-        # |(e_i - e_j) f| <= sqrt(2) ||f||, and |f_i| + |f_j| <= 2 ||f||.
+        # |(e_i - e_j) f| <= sqrt(2) ||f||_2 or 2 ||f||_inf, and
+        # |f_i| + |f_j| <= 2 ||f|| in either norm.
         root_two = UpperBound(2.0) ** 0.5
-        return np.full((composition.classes,) * 2, root_two if pairwise else 2)
+        tight = pairwise and order == 2
+        return np.full((composition.classes,) * 2, root_two if tight else 2.0)
     rows = operator_of(composition.head_map).matrix
     if pairwise:
-        return pairwise_distance_bounds(rows)
-    norms = row_norm_bounds(rows)
+        return pairwise_distance_bounds(rows, order)
+    norms = row_norm_bounds(rows, order)
     return np.nextafter(norms[:, None] + norms[None, :], np.inf)
 
 

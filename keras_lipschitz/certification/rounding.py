@@ -143,11 +143,12 @@ def float32_up(array):
     return np.where(nearest < array, above, nearest)
 
 
-def row_norm_bounds(rows):
-    """Upper bounds of the l2 norms of rows.
+def row_norm_bounds(rows, order=2):
+    """Upper bounds of the norms of rows.
 
     Args:
         rows: Float64 array `(m, d)` of finite numbers.
+        order: `2` or `1`, for l2 or l1 norms.
 
     Returns:
         Float64 array `(m,)`; zero only for a row of zeros.
@@ -155,14 +156,15 @@ def row_norm_bounds(rows):
     rows = np.asarray(rows, "float64")
     if not np.isfinite(rows).all():
         raise ValueError("Expected rows of finite numbers.")
-    return _norms_up(rows)
+    return _norms_up(rows, order)
 
 
-def pairwise_distance_bounds(rows):
-    """Upper bounds of the l2 distances between rows.
+def pairwise_distance_bounds(rows, order=2):
+    """Upper bounds of the distances between rows.
 
     Args:
         rows: Float64 array `(m, d)` of finite numbers.
+        order: `2` or `1`, for l2 or l1 distances.
 
     Returns:
         Symmetric float64 array `(m, m)`; zero only for equal rows.
@@ -174,12 +176,15 @@ def pairwise_distance_bounds(rows):
     for i, row in enumerate(rows):
         # Each difference errs by a factor 1 + d with |d| <= UNIT.
         with np.errstate(over="ignore"):
-            distances[i, i:] = _norms_up(rows[i:] - row)
+            distances[i, i:] = _norms_up(rows[i:] - row, order)
     return np.maximum(distances, distances.T)
 
 
-def _norms_up(rows):
+def _norms_up(rows, order=2):
     """Norms, with room for one rounding of every entry."""
+    if order == 1:
+        norms = np.abs(rows).sum(axis=1) * (1 + gamma(rows.shape[1] + 4))
+        return np.where(norms > 0, next_up(norms), 0.0)
     # Powers of two keep the squares from vanishing or overflowing.
     _, exponents = np.frexp(np.abs(rows).max(axis=1, initial=0.0))
     scaled = np.ldexp(rows, -exponents[:, None])

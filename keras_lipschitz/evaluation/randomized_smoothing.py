@@ -16,6 +16,8 @@ Attributes:
 """
 
 
+# Not that of the Adversarial Robustness Toolbox: it knows no JAX, and draws
+# from NumPy's global generator.
 class RandomizedSmoothing:
     """The baseline that certifies any classifier by voting under noise.
 

@@ -39,10 +39,13 @@ class LinearLipschitzLayer(LipschitzLayer):
 
     def build_power_iterate(self, input_shape):
         self.mapped_shape = tuple(input_shape)
-        shape = self.linear_map(input_shape).output_shape
+        linear_map = self.linear_map(input_shape)
+        shape = linear_map.output_shape
         # No class attribute holds the default: on torch it would hide a layer.
         self.power_iterate = (
-            None if None in shape else PowerIterate(shape, name="power_iterate")
+            None
+            if None in shape or linear_map.known_norm is not None
+            else PowerIterate(shape, name="power_iterate")
         )
 
     def lipschitz_constant(self, iterations=10):
@@ -63,12 +66,23 @@ class LinearLipschitzLayer(LipschitzLayer):
                 "built. Call it on data, or call `build(input_shape)`."
             )
         linear_map = self.linear_map(self.mapped_shape)
-        norm = linear_map.exact_norm(linear_map.kernel)
-        if norm is None:
-            norm = self._estimated_norm(linear_map, iterations)
+        return self.constant_of_norm(self._norm(linear_map, iterations))
+
+    def constant_of_norm(self, norm):
+        """The constant of the layer from the norm of its linear map.
+
+        Args:
+            norm: A float, a scalar tensor or a rigorous upper bound: of what
+                it can do, only `+`, `*` and comparisons may be used.
+        """
         return norm * activation_constant(getattr(self, "activation", None))
 
-    def _estimated_norm(self, linear_map, iterations):
+    def _norm(self, linear_map, iterations):
+        if linear_map.known_norm is not None:
+            return linear_map.known_norm
+        norm = linear_map.exact_norm(linear_map.kernel)
+        if norm is not None:
+            return norm
         if self.power_iterate is None:
             raise ValueError(
                 f"The Lipschitz constant of layer {self.name!r} depends on the "

@@ -6,9 +6,16 @@ models that end in logits, with an activation after every layer but the last.
 
 import keras
 
+from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.layers.relu_theta import ReLUTheta
 
-_ACTIVATIONS = {"minmax": MinMax, "relu": keras.layers.ReLU}
+_ACTIVATIONS = {
+    "clipped_minmax": ClippedMinMax,
+    "minmax": MinMax,
+    "relu": keras.layers.ReLU,
+    "relu_theta": ReLUTheta,
+}
 
 
 def cnn(
@@ -18,6 +25,7 @@ def cnn(
     units,
     activation="minmax",
     kernel_initializer="orthogonal",
+    activation_arguments=None,
     name=None,
 ):
     """A stack of convolutions, then of Dense layers, that ends in logits.
@@ -28,9 +36,11 @@ def cnn(
         convolutions: Sequence of `(kernel_size, filters, strides)`, each
             padded to `"same"`.
         units: Sequence of the widths of the hidden Dense layers.
-        activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
+        activation: `"minmax"`, `"relu"`, `"clipped_minmax"` or
+            `"relu_theta"`. Defaults to `"minmax"`.
         kernel_initializer: Initializer of all kernels. Defaults to
             `"orthogonal"`, which starts every norm near 1.
+        activation_arguments: Dict, arguments of the activation layers.
         name: String, the name of the model.
 
     Returns:
@@ -44,6 +54,12 @@ def cnn(
     (None, 10)
     """
     _check(input_shape, activation)
+
+    def activate(name):
+        return _ACTIVATIONS[activation](
+            name=f"{name}_{activation}", **(activation_arguments or {})
+        )
+
     layers = [keras.Input(input_shape)]
     for i, (kernel_size, filters, strides) in enumerate(convolutions, 1):
         layers += [
@@ -55,7 +71,7 @@ def cnn(
                 kernel_initializer=kernel_initializer,
                 name=f"conv_{i}",
             ),
-            _ACTIVATIONS[activation](name=f"conv_{i}_{activation}"),
+            activate(f"conv_{i}"),
         ]
     layers.append(keras.layers.Flatten(name="flatten"))
     for i, width in enumerate(units, 1):
@@ -65,7 +81,7 @@ def cnn(
                 kernel_initializer=kernel_initializer,
                 name=f"dense_{i}",
             ),
-            _ACTIVATIONS[activation](name=f"dense_{i}_{activation}"),
+            activate(f"dense_{i}"),
         ]
     layers.append(
         keras.layers.Dense(
@@ -87,9 +103,9 @@ def cnn_2c2f(
     Args:
         input_shape: Shape of one image, `(height, width, channels)`.
         classes: Integer, the number of classes.
-        activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
+        activation: As for `cnn`. Defaults to `"minmax"`.
         name: String, the name of the model.
-        **kwargs: `kernel_initializer`, as for `cnn`.
+        **kwargs: As for `cnn`.
 
     Returns:
         A built `keras.Sequential` that ends in logits.
@@ -126,9 +142,9 @@ def cnn_4c3f(
     Args:
         input_shape: Shape of one image, `(height, width, channels)`.
         classes: Integer, the number of classes.
-        activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
+        activation: As for `cnn`. Defaults to `"minmax"`.
         name: String, the name of the model.
-        **kwargs: `kernel_initializer`, as for `cnn`.
+        **kwargs: As for `cnn`.
 
     Returns:
         A built `keras.Sequential` that ends in logits.
@@ -165,9 +181,9 @@ def cnn_6c2f(
     Args:
         input_shape: Shape of one image, `(height, width, channels)`.
         classes: Integer, the number of classes.
-        activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
+        activation: As for `cnn`. Defaults to `"minmax"`.
         name: String, the name of the model.
-        **kwargs: `kernel_initializer`, as for `cnn`.
+        **kwargs: As for `cnn`.
 
     Returns:
         A built `keras.Sequential` that ends in logits.
@@ -207,9 +223,9 @@ def cnn_8c2f(
     Args:
         input_shape: Shape of one image, `(height, width, channels)`.
         classes: Integer, the number of classes.
-        activation: `"minmax"` or `"relu"`. Defaults to `"minmax"`.
+        activation: As for `cnn`. Defaults to `"minmax"`.
         name: String, the name of the model.
-        **kwargs: `kernel_initializer`, as for `cnn`.
+        **kwargs: As for `cnn`.
 
     Returns:
         A built `keras.Sequential` that ends in logits.

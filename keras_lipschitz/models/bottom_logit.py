@@ -43,13 +43,15 @@ class BottomLogit(keras.layers.Layer):
             aggregation="only_first_replica",
         )
 
-    def call(self, logits, training=False):
+    def call(self, logits, inputs, training=False):
         anchor = predicted_class(logits)
         epsilon = self.training_epsilon if training else self.epsilon
-        slack = self.bound(logits, anchor, epsilon, training=training)
+        slack = self.bound(
+            logits, anchor, epsilon, training=training, inputs=inputs
+        )
         return ops.concatenate(
             [logits, bottom_logit(logits, slack, anchor)], axis=1
         )
 
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[1] + 1)
+    def compute_output_shape(self, logits_shape, inputs_shape):
+        return (logits_shape[0], logits_shape[1] + 1)

@@ -10,17 +10,15 @@ from keras_lipschitz import losses as keras_lipschitz_losses
 from keras_lipschitz import metrics as keras_lipschitz_metrics
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.certification.certificate import Certificate
-from keras_lipschitz.certification.certify import certify
-from keras_lipschitz.certification.decisions.decider import Decider
-from keras_lipschitz.certification.decisions.radii import certified_radius
-from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.models.bottom_logit import BottomLogit
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
 from keras_lipschitz.models.checks import check_labels
 from keras_lipschitz.models.checks import is_concrete
+from keras_lipschitz.ops.labels import class_indices
 
 ABSTAIN = -1
 
@@ -32,7 +30,7 @@ CertifiedPrediction.__doc__ = """What `GloroModel.predict_certified` returns.
 Attributes:
     label: Integer array `(samples,)`; `-1` where the model abstains.
     radius: Float64 array `(samples,)`: the prediction cannot change within
-        this l2 distance.
+        this distance, in the norm of the model.
 """
 
 
@@ -55,13 +53,15 @@ class GloroModel(keras.Model):
         base: A built Functional or Sequential `keras.Model` with one input and
             logits of shape `(batch, classes)`. Its layers need Lipschitz
             rules; one without is refused by name.
-        epsilon: Number, the l2 radius to certify, in units of the input of
+        epsilon: Number, the radius to certify, in units of the input of
             `base`: for images in `[0, 255]` with a `Rescaling(1 / 255)` inside,
             in units of 0 to 255.
         bound: A `keras_lipschitz.bounds.MarginBound`. Defaults to
-            `GlobalLipschitz()`.
+            `GlobalLipschitz(norm=norm)`.
         training_epsilon: Number, the radius while training. Defaults to
             `epsilon`; somewhat more trains better.
+        norm: `2` or `"inf"`, the norm of the perturbations that predictions
+            withstand. Defaults to that of `bound`, or `2`.
         **kwargs: `name` and `trainable`, as for `keras.Model`.
 
     Input shape:
@@ -92,12 +92,18 @@ class GloroModel(keras.Model):
     """
 
     def __init__(
-        self, base, epsilon, bound=None, training_epsilon=None, **kwargs
+        self,
+        base,
+        epsilon,
+        bound=None,
+        training_epsilon=None,
+        norm=None,
+        **kwargs,
     ):
         epsilon = check_epsilon(epsilon)
         if training_epsilon is None:
             training_epsilon = epsilon
-        bound = GlobalLipschitz() if bound is None else bound
+        bound = _chosen_bound(bound, norm)
         bound.attach(base)
         check_finite(base)
         bottom = BottomLogit(
@@ -109,7 +115,8 @@ class GloroModel(keras.Model):
         inputs = keras.Input(
             batch_shape=base.inputs[0].shape, dtype=base.inputs[0].dtype
         )
-        super().__init__(inputs=inputs, outputs=bottom(base(inputs)), **kwargs)
+        outputs = bottom(base(inputs), inputs)
+        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.base = base
         self.bound = bound
         self.bottom = bottom
@@ -122,7 +129,7 @@ class GloroModel(keras.Model):
 
     @property
     def epsilon(self):
-        """The l2 radius that is certified, a float; may be set."""
+        """The radius that is certified, a float; may be set."""
         return self._epsilon
 
     @epsilon.setter
@@ -144,6 +151,11 @@ class GloroModel(keras.Model):
         self.bottom.training_epsilon.assign(float32_up(value))
 
     @property
+    def norm(self):
+        """`2` or `"inf"`: in which norm inputs may be perturbed."""
+        return self.bound.norm
+
+    @property
     def classes(self):
         """The number of classes, without the bottom."""
         return self.output_shape[-1] - 1
@@ -152,7 +164,7 @@ class GloroModel(keras.Model):
 
     def fingerprint(self):
         """SHA-256 of everything that decides what `base` computes."""
-        return fingerprint_of(self.base, self.bound.composition.graph)
+        return self.bound.fingerprint()
 
     def certify(self, level="R"):
         """Computes the margin constants of the present weights and keeps them.
@@ -175,14 +187,12 @@ class GloroModel(keras.Model):
                 the level cannot be bounded; says why.
         """
         check_finite(self.base)
-        self._keep(certify(self.bound, self.fingerprint(), level))
+        self._keep(self.bound.certify(level))
         return self.certificate
 
     def _keep(self, certificate):
         self.certificate = certificate
-        self.bound.margin_constants.assign(
-            float32_up(certificate.margin_constants)
-        )
+        self.bound.keep(certificate)
 
     def _ensure_certified(self):
         """Certifies anew unless the certificate is of exactly these weights."""
@@ -190,10 +200,7 @@ class GloroModel(keras.Model):
             self.jax_state_sync()
         # The variable may have come with the weights of another model.
         self._assign_epsilon()
-        if (
-            self.certificate is None
-            or self.certificate.weights != self.fingerprint()
-        ):
+        if self.certificate is None or not self.bound.holds(self.certificate):
             self.certify(level="estimate" if self._fitting else "R")
         else:
             self._keep(self.certificate)
@@ -208,7 +215,7 @@ class GloroModel(keras.Model):
         return self.certificate.layers
 
     def certified_radius(self, x, batch_size=None):
-        """The l2 distance within which each prediction cannot change.
+        """The distance within which each prediction cannot change.
 
         Args:
             x: Inputs, as for `predict`.
@@ -237,17 +244,8 @@ class GloroModel(keras.Model):
             ValueError: Where it is not known how a layer rounds; names it.
         """
         self._ensure_certified()
-        if self.certificate.rigorous:
-            decide = Decider(
-                self.certificate, self.base, self.bound.composition
-            )
-            label, radius = decide(x, batch_size)
-        else:
-            logits = self.predict(x, batch_size, verbose=0)[:, :-1]
-            label = np.argmax(logits, axis=1)
-            radius = certified_radius(
-                logits, self.certificate.margin_constants
-            )
+        decide = self.bound.decider(self.certificate, self.epsilon)
+        label, radius = decide(x, batch_size)
         label = np.where(radius > self.epsilon, label, ABSTAIN)
         return CertifiedPrediction(label, radius)
 
@@ -313,18 +311,46 @@ class GloroModel(keras.Model):
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
         # Here, because on JAX `compute_metrics` cannot read the weights.
-        self._update_radius_metrics(y, y_pred, sample_weight, training)
+        self._update_radius_metrics(x, y, y_pred, sample_weight, training)
+        y_pred = self._seen_by_loss(x, y, y_pred, training)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
-    def _update_radius_metrics(self, y, y_pred, sample_weight, training):
+    def _seen_by_loss(self, x, y, y_pred, training):
+        """The outputs, or logits and slack for a loss that asks for these."""
+        given = keras.tree.flatten(self.loss)
+        if not any(getattr(loss, "needs_slack", False) for loss in given):
+            return y_pred
+        (loss,) = given
+        logits = y_pred[:, :-1]
+        epsilon = loss.epsilon
+        if epsilon is None:
+            bottom = self.bottom
+            epsilon = bottom.training_epsilon if training else bottom.epsilon
+        arguments = {"training": training, "inputs": self._inputs_of(x)}
+        if loss.slack_of == "logits":
+            slack = self.bound.logit_slack(logits, epsilon, **arguments)
+        else:
+            # A label that is no class is the loss's to tell.
+            label = ops.maximum(class_indices(y, self.classes), 0)
+            slack = self.bound.slack(logits, label, epsilon, **arguments)
+        return ops.concatenate([logits, slack], axis=1)
+
+    def _update_radius_metrics(self, x, y, y_pred, sample_weight, training):
         if not any(map(_needs_radius, self.metrics)):
             return
         y_pred = ops.stop_gradient(y_pred)
-        radius = self.bound.radius(y_pred[:, :-1], training=training)
+        radius = self.bound.radius(
+            y_pred[:, :-1], training=training, inputs=self._inputs_of(x)
+        )
         for kind, given in self._given_metrics.items():
             weight = sample_weight if kind == "weighted_metrics" else None
             for metric in filter(_needs_radius, given):
                 metric.update_state(y, y_pred, weight, radius=radius)
+
+    def _inputs_of(self, x):
+        """The one input tensor, as the wrapped model reads it."""
+        (x,) = keras.tree.flatten(x)
+        return ops.cast(x, self.inputs[0].dtype)
 
     def fit(self, x=None, y=None, *args, **kwargs):
         check_labels(y, self.classes)
@@ -395,6 +421,17 @@ class GloroModel(keras.Model):
         if "certificate" in store.keys():
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
+
+
+def _chosen_bound(bound, norm):
+    if bound is None:
+        return GlobalLipschitz(norm=2 if norm is None else norm)
+    if norm is not None and check_norm(norm) != bound.norm:
+        raise ValueError(
+            "Expected `norm` to be that of `bound`. Received: norm="
+            f"{norm!r} and a {type(bound).__name__} with norm={bound.norm!r}"
+        )
+    return bound
 
 
 def _metrics(given):

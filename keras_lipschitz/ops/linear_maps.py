@@ -23,11 +23,14 @@ class LinearMap:
             is now (a layer's variable, or a constant).
         input_shape: Shape of the input without the batch.
         output_shape: Shape of the output without the batch.
+        known_norm: Float, a bound of the norm that holds for any weights, or
+            `None`. Training takes it for the norm; a certificate does not.
     """
 
     read_kernel: Callable
     input_shape: tuple
     output_shape: tuple
+    known_norm: float | None = dataclasses.field(default=None, kw_only=True)
 
     @property
     def kernel(self):
@@ -38,14 +41,21 @@ class LinearMap:
         raise NotImplementedError
 
     def apply_adjoint(self, y, kernel):
-        """`A^T y` for a batch of one."""
+        """`A^T y` for a batch `y`."""
         return adjoint(
-            lambda x: self.apply(x, kernel), (1, *self.input_shape), y
+            lambda x: self.apply(x, kernel),
+            (ops.shape(y)[0], *self.input_shape),
+            y,
         )
 
     def exact_norm(self, kernel):
         """The spectral norm in closed form, or `None` where there is none."""
         return None
+
+    def row_sum_norm(self, kernel):
+        """`max_o sum_i |a_oi|`: how far the largest entry can move."""
+        ones = ops.ones((1, *self.input_shape))
+        return ops.max(self.apply(ones, ops.abs(kernel)))
 
 
 class DenseMap(LinearMap):
@@ -142,3 +152,5 @@ class DiagonalMap(LinearMap):
 
     def exact_norm(self, kernel):
         return ops.max(ops.abs(kernel))
+
+    row_sum_norm = exact_norm

@@ -25,11 +25,15 @@ def pairwise_distances(rows):
     return _root(squared, (squared > 0.0) & ~same)
 
 
-def pairwise_sums(rows):
-    """`||w_i||_2 + ||w_j||_2` of all pairs of rows: the per-logit form."""
+def pairwise_absolute_distances(rows):
+    """`||w_i - w_j||_1` of all pairs of rows."""
+    return ops.sum(ops.abs(rows[:, None] - rows[None]), axis=-1)
+
+
+def row_norms(rows):
+    """`||w_i||_2` of all rows, differentiable everywhere."""
     squared = ops.sum(ops.square(rows), axis=1)
-    norms = _root(squared, squared > 0.0)
-    return norms[:, None] + norms[None, :]
+    return _root(squared, squared > 0.0)
 
 
 def _root(squared, positive):

@@ -105,5 +105,5 @@ def test_refuses_a_shape_that_is_not_of_an_image(input_shape):
 
 
 def test_refuses_an_unknown_activation():
-    with pytest.raises(ValueError, match="one of .'minmax', 'relu'."):
+    with pytest.raises(ValueError, match="one of .*'minmax', 'relu'"):
         models.cnn_2c2f((8, 8, 1), 10, activation="swish")

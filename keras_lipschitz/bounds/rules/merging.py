@@ -28,12 +28,16 @@ def maximum(layer, *inputs):
 
 @register_rule(layers.Concatenate)
 def concatenate(layer, *inputs):
-    rank = len(inputs[0].shape)
-    if layer.axis % rank == 0:
+    check_axis(layer, inputs)
+    return _root_of_squares([x.constant for x in inputs])
+
+
+def check_axis(layer, inputs):
+    """Refuses to join samples."""
+    if layer.axis % len(inputs[0].shape) == 0:
         raise cannot_bound(
             layer, "it joins samples of the batch. Expected another axis than 0"
         )
-    return _root_of_squares([x.constant for x in inputs])
 
 
 def _root_of_squares(constants):

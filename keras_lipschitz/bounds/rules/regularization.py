@@ -4,9 +4,8 @@ from keras import layers
 
 from keras_lipschitz.bounds.registry import register_rule
 
-
 # RandomCrop is missing on purpose: at inference its shape is not what it says.
-@register_rule(
+INACTIVE = (
     layers.ActivityRegularization,
     layers.AlphaDropout,
     layers.AugMix,
@@ -39,6 +38,9 @@ from keras_lipschitz.bounds.registry import register_rule
     layers.SpatialDropout2D,
     layers.SpatialDropout3D,
 )
+
+
+@register_rule(*INACTIVE)
 def identity(layer, x):
     """Active in training alone; `training=True` in a graph is refused."""
     return x.constant

@@ -49,19 +49,24 @@ def up_sampling_nearest(layer, x):
 
 @register_rule(layers.UpSampling2D)
 def up_sampling_2d(layer, x):
+    check_interpolation(layer)
     if layer.interpolation == "nearest":
         return up_sampling_nearest(layer, x)
-    if layer.interpolation != "bilinear":
-        raise cannot_bound(
-            layer,
-            "expected interpolation='nearest' or 'bilinear'. Received: "
-            f"interpolation={layer.interpolation!r}",
-        )
     constant = x.constant
     sizes = spatial_sizes(layer, x)
     for size, factor in zip(sizes, layer.size, strict=True):
         constant = constant * _linear_interpolation_norm(size, factor)
     return constant
+
+
+def check_interpolation(layer):
+    """Refuses weights that are negative or do not add up to one."""
+    if layer.interpolation not in ("nearest", "bilinear"):
+        raise cannot_bound(
+            layer,
+            "expected interpolation='nearest' or 'bilinear'. Received: "
+            f"interpolation={layer.interpolation!r}",
+        )
 
 
 @functools.lru_cache

@@ -23,7 +23,7 @@ class Tracked:
 
     Args:
         value: Float64 array, computed on the host.
-        size: Array `(batch,)`, upper bound of its l2 norm.
+        size: Array `(batch,)`, upper bound of its norm.
         entries: Integer, how many entries a sample has.
         host: Array `(batch, 2)`: any float64 evaluation, anywhere in the ball,
             is at most so far from the exact value there.
@@ -59,6 +59,7 @@ class Deviation:
 
     def __init__(self, network, deployed=None):
         self.network = network
+        self.norm = network.composition.norm
         self.deployed = deployed
 
     def start(self, x):
@@ -67,7 +68,7 @@ class Deviation:
         none = np.zeros((len(x), 2))
         return Tracked(
             value=x,
-            size=norms_up(x),
+            size=norms_up(x, self.norm),
             entries=entries,
             host=none,
             deployed=none,
@@ -78,7 +79,8 @@ class Deviation:
         """Tracks the output of a step."""
         evaluation = self.network.evaluations[step]
         value = evaluation.compute(*(x.value for x in inputs))
-        size, entries = norms_up(value), math.prod(value.shape[1:])
+        size = norms_up(value, self.norm)
+        entries = math.prod(value.shape[1:])
         terms = self._terms(step, evaluation, inputs, entries)
         reach = [self._reach(step, i, x) for i, x in enumerate(inputs)]
 
@@ -117,13 +119,20 @@ class Deviation:
         if self.deployed is not None and evaluation.absolute is not None:
             sums = evaluation.absolute(*(np.abs(x.value) for x in inputs))
             factor = 1.0 + 2.0 * DOUBLE.gamma(evaluation.roundings)
-            return norms_up(sums) * (evaluation.slope * factor * _UP)
+            size = norms_up(sums, self.norm)
+            return size * (evaluation.slope * factor * _UP)
         offset = np.asarray(evaluation.offset)
-        copies = math.sqrt(entries / max(offset.size, 1))
-        constants = evaluation.slope * copies * np.linalg.norm(offset)
+        constants = evaluation.slope * self._repeated(offset, entries)
         grown = self.network.gained(step, [x.size for x in inputs])
         factor = 1.0 + DOUBLE.gamma(offset.size + 8)
         return (grown + constants) * (factor * _UP)
+
+    def _repeated(self, offset, entries):
+        """The norm of constants that are repeated to so many entries."""
+        if self.norm == "inf":
+            return np.abs(offset).max(initial=0.0)
+        copies = math.sqrt(entries / max(offset.size, 1))
+        return copies * np.linalg.norm(offset)
 
     def _reach(self, step, i, x):
         """How far exact inputs in the ball are from the computed centre."""
@@ -134,17 +143,23 @@ class Deviation:
         """What underflow may cost, of results and of constants."""
         operations = 4 * evaluation.roundings + 4
         sizes = sum(
-            math.sqrt(x.entries) * (_fixed(x.size) + m)
+            self._sum_of(x.entries) * (_fixed(x.size) + m)
             for x, m in zip(inputs, moved, strict=True)
         )
         scale = form.tiny * math.sqrt(entries) * max(1.0, evaluation.slope)
         return scale * (_fixed(operations) + sizes)
 
+    def _sum_of(self, entries):
+        """How much the absolute values of entries of norm 1 add up to."""
+        return entries if self.norm == "inf" else math.sqrt(entries)
 
-def norms_up(x):
-    """Upper bounds of the l2 norms of the samples of a batch, `(batch,)`."""
+
+def norms_up(x, norm=2):
+    """Upper bounds of the norms of the samples of a batch, `(batch,)`."""
     entries = math.prod(x.shape[1:])
     axes = tuple(range(1, len(x.shape)))
+    if norm == "inf":
+        return np.abs(x).max(axis=axes, initial=0.0)
     squares = np.square(x).sum(axis=axes)
     # Squares may vanish, each of them losing less than `tiny ** 2`.
     lost = DOUBLE.tiny * math.sqrt(entries)

@@ -4,11 +4,12 @@ import functools
 
 import numpy as np
 
+from keras_lipschitz.certification.certify import head_table
 from keras_lipschitz.certification.decisions.radii import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.rounding import next_up
-from keras_lipschitz.certification.rounding import pairwise_distance_bounds
+from keras_lipschitz.certification.rounding import row_norm_bounds
 
 _UP = 1.0 + 2.0**-40
 
@@ -22,7 +23,8 @@ class Head:
 
         ||w_i - w_j|| d + gamma (t_i + t_j + || |w_i| + |w_j| || (reach + d))
 
-    with `t = |W| |z| + |b|`, and by `sqrt(2) d` where there is no head.
+    with `t = |W| |z| + |b|`, and by `sqrt(2) d` where there is no head. In the
+    l_inf norm those of the weights are l1 norms, and `sqrt(2)` is `2`.
 
     Args:
         network: An `EvaluatedNetwork`.
@@ -43,12 +45,15 @@ class Head:
 
     @functools.cached_property
     def distances(self):
-        return pairwise_distance_bounds(self.rows)
+        return head_table(self.network.composition)
 
     @functools.cached_property
     def sums(self):
         """Upper bounds of `|| |w_i| + |w_j| ||`."""
         rows = np.abs(self.rows)
+        if self.network.composition.norm == "inf":
+            norms = row_norm_bounds(rows, order=1)
+            return next_up(norms[:, None] + norms[None, :])
         gram = rows @ rows.T
         squares = gram.diagonal()
         squared = squares[:, None] + squares[None, :] + 2.0 * gram
@@ -78,7 +83,7 @@ class Head:
             deployed, moved = self._deviate(
                 self.deployed, body.deployed, body, terms, anchor
             )
-            grown = self.evaluation.gain * moved
+            grown = self._gain() * moved
             room = self.deployed.largest / 4 - terms.max(axis=1) - grown[:, 0]
             limit = np.minimum(limit, radius_within(room, grown[:, 1]))
         return logits, host, deployed, limit
@@ -105,13 +110,19 @@ class Head:
         total = exact + rounding * grown + lost[:, None, :]
         return total * _UP, moved
 
+    def _gain(self):
+        """How much a logit's sum of absolute terms grows at most."""
+        if self.network.composition.norm == "inf":
+            return row_norm_bounds(self.rows, order=1).max()
+        return self.evaluation.gain
+
     def _without_head(self, body):
         logits = body.value
-        root_two = next_up(np.sqrt(2.0)) * _UP
+        factor = self.distances.max() * _UP
         shape = (*logits.shape, 2)
         return (
             logits,
-            np.broadcast_to(root_two * body.host[:, None, :], shape),
-            np.broadcast_to(root_two * body.deployed[:, None, :], shape),
+            np.broadcast_to(factor * body.host[:, None, :], shape),
+            np.broadcast_to(factor * body.deployed[:, None, :], shape),
             body.limit,
         )

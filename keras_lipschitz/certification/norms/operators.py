@@ -151,9 +151,14 @@ def _padding(name, size, taps, stride, dilation):
     if name == "causal":
         return extent - 1, 0
     if name == "same":
-        outputs = -(-size // stride)
-        total = max((outputs - 1) * stride + extent - size, 0)
-        return total // 2, total - total // 2
+        return same_padding(size, extent, stride)
     raise ValueError(
         f'Expected padding "valid", "same" or "causal". Received: {name!r}'
     )
+
+
+def same_padding(size, extent, stride):
+    """How many zeros `"same"` puts before and after an axis."""
+    outputs = -(-size // stride)
+    total = max((outputs - 1) * stride + extent - size, 0)
+    return total // 2, total - total // 2

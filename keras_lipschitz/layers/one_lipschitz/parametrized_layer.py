@@ -1,0 +1,76 @@
+import keras
+from keras import ops
+
+from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
+
+# Room for the rounding of a parametrisation in float32, so that the norm of
+# its result, too, is at most one.
+_ROOM = 1.0 - 2.0**-20
+
+
+class ParametrizedLayer(LinearLipschitzLayer):
+    """A layer whose kernel is a function of its raw weights: a mixin.
+
+    The kernel is computed from them in float32 (or more) whenever it is read,
+    so it can never be out of date; `keras_lipschitz.models.to_plain` turns it
+    into a weight of its own for a network that is no longer trained.
+
+    A subclass says how in `parametrize`, and which raw weights it needs in
+    `raw_shapes`. Regularizer and constraint of the kernel act on these.
+    """
+
+    # What `parametrize` promises of the norm; `None` where it promises nothing.
+    known_norm = 1.0
+
+    def parametrize(self, *raw):
+        """The kernel from the raw weights, float32 tensors."""
+        raise NotImplementedError
+
+    def raw_shapes(self, kernel_shape):
+        """Dict from the names of the raw weights to their shapes."""
+        return {"raw_kernel": kernel_shape}
+
+    def build_weights(self, kernel_shape):
+        self.kernel_shape = tuple(kernel_shape)
+        self.raw_weights = [
+            self.add_weight(
+                name=name,
+                shape=shape,
+                initializer=self._initial,
+                regularizer=self.kernel_regularizer,
+                constraint=self.kernel_constraint,
+                autocast=False,
+            )
+            for name, shape in self.raw_shapes(self.kernel_shape).items()
+        ]
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias",
+                shape=self.kernel_shape[-1:],
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
+        self.built = True
+
+    def _initial(self, shape, dtype):
+        # Decompositions, as of "orthogonal", are not for half precision.
+        return ops.cast(self.kernel_initializer(shape, "float32"), dtype)
+
+    @property
+    def kernel(self):
+        kernel = self.parametrize(*map(_precise, self.raw_weights))
+        return kernel if self.known_norm is None else kernel * _ROOM
+
+    # Dense and Conv2D save what they call `kernel`; the state is the raw one.
+
+    def save_own_variables(self, store):
+        keras.layers.Layer.save_own_variables(self, store)
+
+    def load_own_variables(self, store):
+        keras.layers.Layer.load_own_variables(self, store)
+
+
+def _precise(weight):
+    return ops.cast(weight, keras.backend.result_type(weight.dtype, "float32"))

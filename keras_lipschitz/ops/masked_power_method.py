@@ -1,0 +1,57 @@
+"""The power method on a part of a `LinearMap`, sample by sample."""
+
+from keras import ops
+
+from keras_lipschitz.ops.power_method import TINY
+
+
+def masked_norms(linear_map, kernel, start, columns, rows, steps=1):
+    """Estimates the norms of `D A C` with masks of each sample's own.
+
+    `C` keeps the inputs that can vary and `D` the outputs that matter. The
+    power method begins with the start, of all samples, behind `D`. As in
+    `power_method`, the result approaches the norm **from below** and is
+    differentiated with the vectors held constant.
+
+    Args:
+        linear_map: The `LinearMap` `A`.
+        kernel: The kernel of `A`; the estimate is differentiable in it.
+        start: Left vector, of shape `(1, *output_shape)`.
+        columns: Float tensor `(batch, *input_shape)` of zeros and ones.
+        rows: Float tensor `(batch, *output_shape)` of zeros and ones.
+        steps: How many steps to take, at least one.
+
+    Returns:
+        Tensor `(batch,)`; zero, with gradient zero, where nothing varies.
+    """
+    frozen = ops.stop_gradient(kernel)
+    u = ops.stop_gradient(start) * rows
+    for step in range(steps):
+        v = columns * linear_map.apply_adjoint(_units(u), frozen)
+        v = ops.stop_gradient(_units(v))
+        last = step == steps - 1
+        u = rows * linear_map.apply(v, kernel if last else frozen)
+    squared = _squared_lengths(u)
+    positive = squared > TINY
+    return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+
+
+def row_norms(linear_map, kernel):
+    """`||A_i||_2` of every output, padding taken into account.
+
+    Returns:
+        Tensor `(1, *output_shape)`.
+    """
+    ones = ops.ones((1, *linear_map.input_shape))
+    squared = linear_map.apply(ones, ops.square(kernel))
+    positive = squared > 0.0
+    return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+
+
+def _squared_lengths(x):
+    return ops.sum(ops.square(x), axis=tuple(range(1, len(x.shape))))
+
+
+def _units(x):
+    lengths = ops.rsqrt(ops.maximum(_squared_lengths(x), TINY))
+    return x * ops.reshape(lengths, (-1, *[1] * (len(x.shape) - 1)))
