@@ -84,6 +84,9 @@ def main():
     show(results)
     if arguments.output:
         reporting.write_json(arguments.output, results)
+    wrong = contradictions(results)
+    if wrong:
+        raise SystemExit("The certificate is refuted: " + "; ".join(wrong))
 
 
 def by_radius(model, x, y, radii, arguments):
@@ -160,6 +163,27 @@ def smoothed(model, x, y, radii, arguments):
         },
         "seconds_per_sample": seconds / len(y),
     }
+
+
+def contradictions(results):
+    """What was found that no certificate may allow; should be empty."""
+    wrong = [
+        f"VRA {row['vra']:.4f} above PGD accuracy {row['pgd']:.4f} at epsilon "
+        f"{row['epsilon']:.4g}"
+        for row in results["by_radius"]
+        if row["pgd"] is not None and row["pgd"] < row["vra"]
+    ]
+    found = results["tightness"]
+    for lower, upper in (
+        ("global_lower", "upper"),
+        ("local_lower", "upper_mean"),
+    ):
+        if found[lower] > found[upper]:
+            wrong.append(
+                f"a constant of {found[lower]:.6g} attained, above the bound "
+                f"{found[upper]:.6g}"
+            )
+    return wrong
 
 
 def show(results):

@@ -60,6 +60,7 @@ def measure(model, x, y):
     Returns:
         `(numbers, details)`: a dict for the results, and one of arrays.
     """
+    deployed = {level: vra_at(level, model, x, y) for level in ("F64", "F32")}
     begin = time.perf_counter()
     estimate = model.certify(level="estimate")
     vra_estimate = np.mean(model.predict_certified(x).label == y)
@@ -74,6 +75,8 @@ def measure(model, x, y):
         "clean": float(np.mean(predicted == y)),
         "vra": float(np.mean(label == y)),
         "level": certificate.level,
+        "vra_f64": deployed["F64"],
+        "vra_f32": deployed["F32"],
         "vra_estimate": float(vra_estimate),
         "rejection_rate": float(np.mean(label < 0)),
         "median_radius": float(np.median(radius)),
@@ -85,6 +88,20 @@ def measure(model, x, y):
     }
     details = {"radius": radius, "predicted": predicted}
     return numbers, details
+
+
+def vra_at(level, model, x, y):
+    """VRA where decisions hold for what computes in that format, or `None`.
+
+    Rounding cannot be bounded for every layer and on every device: then the
+    level is refused, and the reason is printed.
+    """
+    try:
+        model.certify(level)
+        return float(np.mean(model.predict_certified(x).label == y))
+    except ValueError as reason:
+        print(f"No VRA at level {level}: {reason}")
+        return None
 
 
 def device(threads=None):

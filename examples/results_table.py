@@ -14,8 +14,9 @@ INTRODUCTION = """# Results
 Measured on the whole test set, with the epoch that was best on a validation
 part of the training set. VRA counts a sample when it is classified right and a
 certificate of the level named (R: proven upper bounds of all norms, in exact
-arithmetic) shows that nothing within epsilon changes that; the estimate uses
-norms by iteration from below, as the paper does. PGD is an l2 attack of 20
+arithmetic; F64 and F32: of whatever computes it in that format, in any order)
+shows that nothing within epsilon changes that; the estimate uses norms by
+iteration from below, as the paper does. PGD is an l2 attack of 20
 steps from the sample and from a random start: an upper bound of what VRA bounds
 from below. Published: the VRA in the README of the authors' library. Wall time
 is that of training alone, on a machine that other work shared.
@@ -47,6 +48,8 @@ def row(r):
         "PGD": percent(r["pgd"]),
         "VRA": percent(r["vra"]),
         "level": r["level"],
+        "VRA, F64": percent(r.get("vra_f64")),
+        "VRA, F32": percent(r.get("vra_f32")),
         "VRA, estimate": percent(r["vra_estimate"]),
         "published": percent(r["published_vra"]),
         "epochs": r["epochs"],

@@ -59,9 +59,10 @@ def main():
     os.makedirs(output, exist_ok=True)
     data = load_data(recipe, arguments)
     model, run = train(recipe, data, arguments.seed, output)
+    numbers, details = report(model, data, output, pgd=not arguments.no_pgd)
     results = {
         "recipe": arguments.recipe,
-        **report(model, data, output, pgd=not arguments.no_pgd),
+        **numbers,
         "published_vra": recipe.published,
         "epochs": run.epoch,
         "best_epoch": run.state["best_epoch"],
@@ -72,7 +73,7 @@ def main():
         "settings": dataclasses.asdict(recipe),
     }
     write_results(results, output)
-    draw(model, data, run.history, output)
+    draw(model, data, details, run.history, output)
     print(f"\n{output}: finished in {time.perf_counter() - begin:.0f} s")
 
 
@@ -228,21 +229,21 @@ def report(model, data, output, pgd=True):
     """Measures the trained model on the test set and saves it.
 
     Returns:
-        A dict of results.
+        A dict of results, and one of arrays: each radius and prediction.
     """
     import reporting
 
     from keras_lipschitz import evaluation
 
     x, y = data.arrays("test")
-    results, _ = reporting.measure(model, x, y)
+    results, details = reporting.measure(model, x, y)
     print(model.certificate)
     model.certificate.save(os.path.join(output, "certificate.json"))
     model.save(os.path.join(output, "model.keras"))
     results["pgd"] = None
     if pgd and reporting.art_is_usable():
         results["pgd"], _ = evaluation.pgd_accuracy(model, x, y, steps=20)
-    return results
+    return results, details
 
 
 def write_results(results, output):
@@ -256,6 +257,8 @@ def write_results(results, output):
         "clean": percent(results["clean"]),
         "PGD": percent(results["pgd"]),
         f"VRA (level {results['level']})": percent(results["vra"]),
+        "VRA (F64)": percent(results["vra_f64"]),
+        "VRA (F32)": percent(results["vra_f32"]),
         "VRA (estimate)": percent(results["vra_estimate"]),
         "published": percent(results["published_vra"]),
         "epochs": results["epochs"],
@@ -271,7 +274,7 @@ def write_results(results, output):
     print("\n" + table)
 
 
-def draw(model, data, history, output):
+def draw(model, data, details, history, output):
     """Writes the plots, where matplotlib is installed."""
     try:
         import matplotlib
@@ -279,12 +282,10 @@ def draw(model, data, history, output):
         print("No plots: matplotlib is not installed.")
         return
     matplotlib.use("Agg")
-    import reporting
 
     from keras_lipschitz import visualization as show
 
     x, y = data.arrays("test")
-    _, details = reporting.measure(model, x, y)
     radius, predicted = details["radius"], details["predicted"]
     figures = {
         "certified_accuracy": show.plot_certified_accuracy(
