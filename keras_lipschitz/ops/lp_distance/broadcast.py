@@ -1,44 +1,73 @@
-"""Closed forms of distances and their gradients, by broadcasting."""
+"""Distances and their gradients by broadcasting, for a few rows at once.
+
+Each function makes tensors `(rows, inputs, columns)`, which a compiler for a
+GPU need not keep.
+"""
 
 from keras import ops
 
-# Keeps the scaled sum away from 0 / 0 where all differences vanish.
-SMALLEST = 1e-30
+# Differences of this size count as zero where they are divided by.
+TINY = 1e-30
 
 
-def forward(x, w, p, one_sided=False):
-    """`y_bo = (sum_i |x_bi - w_io|^p)^(1/p)`, and nothing to keep."""
-    size = _sizes(x, w, one_sided)
-    largest = ops.max(size, axis=1)
+def largest(x, w, one_sided=False, keep=False):
+    """`max_i |x_bi - w_io|`, or `max_i max(x_bi - w_io, 0)`.
 
-    def finite():
-        scale = ops.maximum(largest, SMALLEST)
-        total = ops.sum(ops.power(size / scale[:, None], p), axis=1)
-        return scale * ops.power(total, 1.0 / p)
-
-    y = ops.cond(ops.isinf(p), lambda: largest, finite)
-    return y, ops.zeros((), "int32")
-
-
-def backward(x, w, p, y, kept, g, one_sided=False):
-    """Gradients to `x` and `w` of `sum(g * y)`."""
-    size = _sizes(x, w, one_sided)
-    sign = ops.sign(x[:, :, None] - w)
-
-    def infinite():
-        inputs = ops.arange(ops.shape(x)[1], dtype="int32")
-        first = ops.cast(ops.argmax(size, axis=1), "int32")
-        hit = inputs[:, None] == first[:, None]
-        return ops.where(hit & (size > 0.0), sign, 0.0)
-
-    def finite():
-        scale = ops.maximum(y, SMALLEST)[:, None]
-        return sign * ops.power(size / scale, p - 1.0)
-
-    slope = ops.cond(ops.isinf(p), infinite, finite) * g[:, None]
-    return ops.sum(slope, axis=2), -ops.sum(slope, axis=0)
-
-
-def _sizes(x, w, one_sided):
+    Returns:
+        The tensor `(rows, columns)`, and an empty one: nothing is kept.
+    """
     difference = x[:, :, None] - w
-    return ops.relu(difference) if one_sided else ops.abs(difference)
+    size = difference if one_sided else ops.abs(difference)
+    y = ops.max(size, axis=1)
+    y = ops.relu(y) if one_sided else y
+    return y, ops.cast(y[:, :0], "int32")
+
+
+def largest_gradient(x, w, y, place, g, one_sided=False):
+    """Gradients of `sum(g * largest(x, w))`: of the first largest difference.
+
+    Returns:
+        The gradients to `x` and `w`.
+    """
+    difference = x[:, :, None] - w
+    size = difference if one_sided else ops.abs(difference)
+    first = ops.cast(ops.argmax(size, axis=1), "int32")
+    inputs = ops.arange(x.shape[1], dtype="int32")[:, None]
+    slope = ops.sign(difference) * _where(y > 0.0, g)[:, None]
+    return _sums(_where(inputs == first[:, None], slope))
+
+
+def norm(x, w, p):
+    """`(sum_i |x_bi - w_io|^p)^(1/p)` of finite `p`."""
+    size = ops.abs(x[:, :, None] - w)
+    scale = ops.max(size, axis=1)
+    ratio = size * inverse_of(scale)[:, None]
+    total = ops.sum(ops.power(ratio, p), axis=1)
+    return scale * ops.power(total, 1.0 / p)
+
+
+def norm_gradient(x, w, p, y, g):
+    """Gradients of `sum(g * norm(x, w, p))` to `x` and `w`.
+
+    With `u = (x_bi - w_io) / y_bo`, each pair adds `g_bo sign(u) |u|^(p - 1)`
+    to `dx_bi` and takes it from `dw_io`.
+    """
+    u = (x[:, :, None] - w) * inverse_of(y)[:, None]
+    slope = ops.sign(u) * ops.power(ops.abs(u), p - 1.0)
+    return _sums(slope * g[:, None])
+
+
+def inverse_of(size):
+    """`1 / size`, and zero where there is nothing to divide by."""
+    divisible = size > TINY
+    divisor = ops.where(divisible, size, ops.ones_like(size))
+    return _where(divisible, 1.0 / divisor)
+
+
+def _where(condition, x):
+    # Not 0.0, of which Keras makes a float32 on PyTorch.
+    return ops.where(condition, x, ops.zeros_like(x))
+
+
+def _sums(contributions):
+    return ops.sum(contributions, axis=2), -ops.sum(contributions, axis=0)

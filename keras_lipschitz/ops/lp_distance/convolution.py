@@ -1,11 +1,13 @@
 """Distances of the patches of images to filters."""
 
-import math
-
 from keras import ops
 
-from keras_lipschitz.ops.lp_distance.dense import linf_distance_bounds
-from keras_lipschitz.ops.lp_distance.dense import lp_distance
+from keras_lipschitz.ops.lp_distance.arguments import check_filters
+from keras_lipschitz.ops.lp_distance.arguments import is_infinite
+from keras_lipschitz.ops.lp_distance.arguments import standardized
+from keras_lipschitz.ops.lp_distance.dense import bounds_of
+from keras_lipschitz.ops.lp_distance.distance import distance
+from keras_lipschitz.ops.lp_distance.window import Window
 
 
 def lp_distance_conv2d(
@@ -17,35 +19,30 @@ def lp_distance_conv2d(
     data_format="channels_last",
     *,
     training=False,
-    deterministic=False,
 ):
     """The l_p distance of each patch of an image to each filter.
 
-    `lp_distance` of the patches that a convolution sees; `"same"` pads with
-    zeros, as Keras does.
+    `lp_distance` of the patches that a convolution sees. They are cut out of a
+    few images at a time, and again for the gradient.
 
     Args:
         x: Floating-point tensor of images, of known height and width.
         w: Tensor `(*kernel_size, channels, filters)`.
         p: As in `lp_distance`.
         strides: Integer or pair of them.
-        padding: `"valid"` or `"same"`.
+        padding: `"valid"`, or `"same"` for zeros around the image.
         data_format: `"channels_last"` or `"channels_first"`.
         training: As in `lp_distance`.
-        deterministic: As in `lp_distance`.
 
     Returns:
         Tensor of images, with a channel for each filter.
     """
-    rows = patches(x, w, strides, padding, data_format)
-    y = lp_distance(
-        rows,
-        ops.reshape(w, (-1, w.shape[-1])),
-        p,
-        training=training,
-        deterministic=deterministic,
-    )
-    return _as(data_format, y)
+    infinite = is_infinite(p)
+    x, w, p = standardized(x, w, p)
+    x = _channels_last(x, data_format)
+    window = _window(x, w, strides, padding)
+    y = distance(x, _matrix(w), p, infinite, training, window)
+    return _images(y, window, data_format)
 
 
 def linf_distance_bounds_conv2d(
@@ -61,55 +58,47 @@ def linf_distance_bounds_conv2d(
     """`linf_distance_bounds` of the patches that a convolution sees.
 
     Args:
-        lower: Tensor of images: lower corner of the box.
-        upper: Tensor of images: upper corner.
+        lower: Tensor of images, of known height and width: lower corner of
+            the box.
+        upper: Tensor of the same shape: upper corner.
         w: Tensor `(*kernel_size, channels, filters)`.
         strides: Integer or pair of them.
-        padding: `"valid"` or `"same"`.
+        padding: `"valid"`, or `"same"` for zeros around the image.
         data_format: `"channels_last"` or `"channels_first"`.
         training: As in `lp_distance`.
 
     Returns:
         Pair of tensors of images, with a channel for each filter.
     """
-    bounds = linf_distance_bounds(
-        patches(lower, w, strides, padding, data_format),
-        patches(upper, w, strides, padding, data_format),
-        ops.reshape(w, (-1, w.shape[-1])),
-        training=training,
-    )
-    return tuple(_as(data_format, y) for y in bounds)
+    lower, upper, w = standardized(lower, upper, w)
+    lower = _channels_last(lower, data_format)
+    upper = _channels_last(upper, data_format)
+    window = _window(lower, w, strides, padding)
+    bounds = bounds_of(lower, upper, _matrix(w), training, window)
+    return tuple(_images(y, window, data_format) for y in bounds)
 
 
-def patches(x, w, strides, padding, data_format):
-    """Patches `(batch, height, width, kernel area * channels)`."""
+def _channels_last(x, data_format):
     if data_format == "channels_first":
-        x = ops.transpose(x, (0, 2, 3, 1))
-    strides = (strides, strides) if isinstance(strides, int) else strides
-    sizes = []
-    margins = [(0, 0)]
-    for size, kernel, stride in zip(
-        x.shape[1:3], w.shape[:2], strides, strict=True
-    ):
-        if padding == "same":
-            out = math.ceil(size / stride)
-            extra = max((out - 1) * stride + kernel - size, 0)
-            margins.append((extra // 2, extra - extra // 2))
-        else:
-            out = (size - kernel) // stride + 1
-            margins.append((0, 0))
-        sizes.append((out - 1) * stride + 1)
-    x = ops.pad(x, [*margins, (0, 0)])
-    (rows, columns), (down, right) = sizes, strides
-    taps = [
-        x[:, i : i + rows : down, j : j + columns : right]
-        for i in range(w.shape[0])
-        for j in range(w.shape[1])
-    ]
-    return ops.concatenate(taps, axis=-1)
+        return ops.transpose(x, (0, 2, 3, 1))
+    return x
 
 
-def _as(data_format, y):
+def _window(x, w, strides, padding):
+    check_filters(x, w, padding)
+    if isinstance(strides, int):
+        strides = (strides, strides)
+    return Window(
+        tuple(x.shape[1:]), tuple(w.shape[:2]), tuple(strides), padding
+    )
+
+
+def _matrix(w):
+    return ops.reshape(w, (-1, w.shape[-1]))
+
+
+def _images(y, window, data_format):
+    y = ops.reshape(y, (-1, *window.output_size, y.shape[-1]))
     if data_format == "channels_first":
         return ops.transpose(y, (0, 3, 1, 2))
     return y

@@ -1,36 +1,38 @@
 """Distances of vectors to the columns of a matrix."""
 
-import functools
 import math
-import numbers
 
-import keras
 from keras import ops
 
-from keras_lipschitz.ops.lp_distance import broadcast
-from keras_lipschitz.ops.lp_distance.gradient import with_gradient
+from keras_lipschitz.ops.lp_distance.arguments import check_matrix
+from keras_lipschitz.ops.lp_distance.arguments import is_infinite
+from keras_lipschitz.ops.lp_distance.arguments import standardized
+from keras_lipschitz.ops.lp_distance.distance import distance
 
 
-def lp_distance(x, w, p, *, training=False, deterministic=False):
+def lp_distance(x, w, p, *, training=False):
     """The l_p distance of each input to each column of `w`.
 
         y_o = ||x - w_o||_p = (sum_i |x_i - w_io|^p)^(1/p),
 
     at `p = inf` the largest difference, exactly. Differentiable in `x` and
-    `w`, not in `p`; where the two are equal the gradient is zero, and at
-    `p = inf` it belongs to the first largest difference.
+    `w`, not in `p`. Where the two are equal the gradient is zero, and at
+    `p = inf` it is that of the first largest difference (of all of them on a
+    CPU in PyTorch). On a CPU the gradient is the same each time, bit by bit.
+
+    A tensor of all differences is never made. What is needed beside the
+    arguments and the result is a few tens of MiB, and for the gradient
+    another tensor of the size of `w`.
 
     Args:
         x: Floating-point tensor `(..., inputs)`. What is less precise than
             float32 is computed in float32.
         w: Tensor `(inputs, outputs)`.
-        p: Number, at least 1 or infinite, or a scalar tensor that holds one:
-            it may change without a new trace.
-        training: Whether a gradient will be asked for: at `p = inf` some
-            backends then keep where the largest difference is instead of
-            finding it again.
-        deterministic: Whether the same arguments must always give the same
-            gradient, bit by bit.
+        p: Number, at least 1 or infinite, or a scalar tensor that holds one
+            and may change without a new trace.
+        training: Whether a gradient is expected. At `p = inf` it then costs
+            less, and the distance a little more, on TensorFlow; both are the
+            same.
 
     Returns:
         Tensor `(..., outputs)`, float64 where `x` is, otherwise float32.
@@ -40,20 +42,15 @@ def lp_distance(x, w, p, *, training=False, deterministic=False):
           Networks with L-inf-dist Neurons, 2021](
           https://arxiv.org/abs/2102.05363)
     """
+    infinite = is_infinite(p)
     x, w, p = standardized(x, w, p)
-    if len(w.shape) != 2 or x.shape[-1] != w.shape[0]:
-        raise ValueError(
-            "Expected `w` of shape (inputs, outputs), with as many inputs as "
-            f"the last axis of `x`. Received: x of shape {tuple(x.shape)}, w "
-            f"of shape {tuple(w.shape)}"
-        )
-    leading = ops.shape(x)[:-1]
-    rows = ops.reshape(x, (-1, x.shape[-1]))
-    return ops.reshape(distance(rows, w, p), (*leading, w.shape[1]))
+    check_matrix(x, w)
+    y = distance(_rows(x), w, p, infinite=infinite, keep=training)
+    return _as_before(y, x)
 
 
 def linf_distance_bounds(lower, upper, w, *, training=False):
-    """Bounds of the l_inf distance over a box: the smallest interval.
+    """The smallest interval with all l_inf distances from points of a box.
 
         upper_o = max_i max(|l_i - w_io|, |u_i - w_io|)
         lower_o = max_i max(l_i - w_io, w_io - u_i, 0)
@@ -65,44 +62,31 @@ def linf_distance_bounds(lower, upper, w, *, training=False):
         training: As in `lp_distance`.
 
     Returns:
-        Pair of tensors `(..., outputs)`, differentiable in all arguments.
+        Pair of tensors `(..., outputs)`: lower and upper bound,
+        differentiable in all arguments.
     """
-    leading = ops.shape(lower)[:-1]
-    lower, w, p = standardized(lower, w, math.inf)
-    upper = ops.cast(upper, lower.dtype)
+    lower, upper, w = standardized(lower, upper, w)
+    check_matrix(lower, w)
+    bounds = bounds_of(_rows(lower), _rows(upper), w, training)
+    return tuple(_as_before(y, lower) for y in bounds)
 
-    def apply(a, b, one_sided=False):
-        rows = ops.reshape(a, (-1, a.shape[-1]))
-        y = distance(rows, b, p, one_sided)
-        return ops.reshape(y, (*leading, w.shape[1]))
 
-    # An end of an interval is farthest, and a one-sided distance is zero or
-    # more: each bound is the larger of two distances.
-    far = ops.maximum(apply(lower, w), apply(upper, w))
-    near = ops.maximum(apply(lower, w, True), apply(-upper, -w, True))
+def bounds_of(lower, upper, w, keep, window=None):
+    """`linf_distance_bounds` of rows, or of the patches in a window."""
+
+    def largest(x, w, one_sided):
+        p = ops.cast(math.inf, x.dtype)
+        return distance(x, w, p, True, keep, window, one_sided)
+
+    # The farthest point of an interval is one of its ends.
+    far = ops.maximum(largest(lower, w, False), largest(upper, w, False))
+    near = ops.maximum(largest(lower, w, True), largest(-upper, -w, True))
     return near, far
 
 
-def standardized(x, w, p):
-    """The arguments as tensors of the precision to compute in."""
-    check_p(p)
-    x = ops.convert_to_tensor(x)
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    dtype = "float64" if dtype == "float64" else "float32"
-    return ops.cast(x, dtype), ops.cast(w, dtype), ops.cast(p, dtype)
+def _rows(x):
+    return ops.reshape(x, (-1, x.shape[-1]))
 
 
-def check_p(p):
-    if isinstance(p, numbers.Real) and not p >= 1:
-        raise ValueError(
-            f"Expected `p` to be at least 1, or infinite. Received: p={p}"
-        )
-
-
-def distance(rows, w, p, one_sided=False):
-    """`lp_distance` of a matrix, of checked arguments."""
-    function = with_gradient(
-        functools.partial(broadcast.forward, one_sided=one_sided),
-        functools.partial(broadcast.backward, one_sided=one_sided),
-    )
-    return function(rows, w, p)
+def _as_before(y, x):
+    return ops.reshape(y, (*ops.shape(x)[:-1], y.shape[-1]))

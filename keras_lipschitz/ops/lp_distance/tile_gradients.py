@@ -1,0 +1,113 @@
+"""Gradients of the distances in `tiles`."""
+
+import numpy as np
+from keras import ops
+
+from keras_lipschitz.ops.lp_distance.broadcast import inverse_of
+from keras_lipschitz.ops.lp_distance.power import exponent
+from keras_lipschitz.ops.lp_distance.power import power
+from keras_lipschitz.ops.lp_distance.tiles import CHUNK
+from keras_lipschitz.ops.lp_distance.tiles import largest
+from keras_lipschitz.ops.lp_distance.tiles import pad
+from keras_lipschitz.ops.lp_distance.tiles import tiling
+from keras_lipschitz.ops.lp_distance.tiles import up_to
+
+_ROWS = 32
+
+
+def norm_gradient(x, w, p, y, g):
+    """Gradients of `sum(g * norm(x, w, p))` to `x` and `w`.
+
+    With `u = (x_bi - w_io) / y_bo`, each pair contributes
+    `g_bo u |u|^(p - 2)` to `dx_bi` and takes it from `dw_io`.
+    """
+    (rows, inputs), columns = x.shape, w.shape[1]
+    groups, tiles, tile = tiling(columns)
+    tiles, chunks = groups * tiles, up_to(CHUNK, inputs) // CHUNK
+    slices = up_to(_ROWS, rows) // _ROWS
+    shape = slices * _ROWS, chunks * CHUNK, tiles * tile
+    left = pad(x, shape[0], shape[1])
+    right = pad(w, shape[1], shape[2])
+    inverse = pad(inverse_of(y), shape[0], shape[2])
+    g = pad(g, shape[0], shape[2])
+    powers = exponent(p - 2.0)
+
+    def contributions(at_row, at_input, at_column):
+        a = ops.slice(left, (at_row, at_input), (_ROWS, CHUNK))
+        b = ops.slice(right, (at_input, at_column), (CHUNK, tile))
+        corner, size = (at_row, at_column), (_ROWS, tile)
+        u = ops.transpose(a)[:, :, None] - b[:, None, :]
+        u = u * ops.slice(inverse, corner, size)
+        return power(ops.abs(u), powers) * u * ops.slice(g, corner, size)
+
+    def step(n, gradients):
+        dx, dw = gradients
+        at_row = n // (chunks * tiles) * _ROWS
+        at_input = n // tiles % chunks * CHUNK
+        at_column = n % tiles * tile
+        # Both sums need them. XLA would compute them twice, but the result of
+        # a branch it keeps.
+        t = ops.cond(
+            p > 0.0,
+            lambda: contributions(at_row, at_input, at_column),
+            lambda: ops.zeros((CHUNK, _ROWS, tile), "float32"),
+        )
+        dx = _added(dx, (at_row, at_input), ops.transpose(ops.sum(t, axis=2)))
+        dw = _added(dw, (at_input, at_column), -ops.sum(t, axis=1))
+        return dx, dw
+
+    start = ops.zeros_like(left), ops.zeros_like(right)
+    dx, dw = ops.fori_loop(0, slices * chunks * tiles, step, start)
+    return dx[:rows, :inputs], dw[:inputs, :columns]
+
+
+def largest_gradient(x, w, y, place, g, one_sided=False):
+    """Gradients of `sum(g * largest(x, w))`: of the first largest difference.
+
+    Args:
+        x: Tensor `(rows, inputs)`.
+        w: Tensor `(inputs, columns)`.
+        y: Tensor `(rows, columns)`: the largest differences.
+        place: What `largest` kept: where they are, or nothing.
+        g: Tensor of that shape.
+        one_sided: Whether negative differences count as zero.
+    """
+    if place.shape[1] == 0:
+        _, place = largest(x, w, one_sided, keep=True)
+    (rows, inputs), columns = x.shape, w.shape[1]
+    row = ops.arange(rows, dtype="int32")[:, None] * np.int32(inputs)
+    column = ops.arange(columns, dtype="int32")
+    left, right = ops.reshape(x, (-1,)), ops.reshape(w, (-1,))
+
+    def indices(i):
+        return row + i, i * np.int32(columns) + column
+
+    def difference(i):
+        in_x, in_w = indices(i)
+        d = ops.take(left, in_x) - ops.take(right, in_w)
+        return ops.relu(d) if one_sided else d
+
+    def look(j, found):
+        i = place * CHUNK + (CHUNK - 1 - j)
+        i = ops.minimum(i, inputs - 1)
+        return ops.where(ops.abs(difference(i)) == y, i, found)
+
+    first = ops.fori_loop(0, CHUNK, look, ops.zeros_like(place))
+    slope = ops.sign(difference(first)) * g
+    in_x, in_w = indices(first)
+    return _scattered(slope, in_x, x.shape), _scattered(-slope, in_w, w.shape)
+
+
+def _added(x, corner, update):
+    return ops.slice_update(
+        x, corner, ops.slice(x, corner, update.shape) + update
+    )
+
+
+def _scattered(values, indices, shape):
+    sums = ops.segment_sum(
+        ops.reshape(values, (-1,)),
+        ops.reshape(indices, (-1,)),
+        num_segments=shape[0] * shape[1],
+    )
+    return ops.reshape(sums, shape)
