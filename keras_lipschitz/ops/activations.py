@@ -29,6 +29,12 @@ _SLOPES = {
     "tanh": 1.0,
     "tanh_shrink": 1.0,
 }
+_INCREASING = (
+    *("celu", "elu", "hard_sigmoid", "hard_tanh", "leaky_relu", "linear"),
+    *("log_sigmoid", "relu", "relu6", "selu", "sigmoid", "soft_shrink"),
+    *("softplus", "softsign", "sparse_plus", "sparse_sigmoid", "squareplus"),
+    *("tanh", "tanh_shrink"),
+)
 _REASONS = {
     "exponential": "its slope has no bound",
     "glu": "its slope has no bound",
@@ -57,6 +63,12 @@ _CONSTANTS = {
     keras.ops.gelu: 1.128993068658772,
 }
 _REFUSALS = _by_function(_REASONS)
+_INCREASING_FUNCTIONS = set(_by_function(dict.fromkeys(_INCREASING)))
+
+
+def is_increasing(activation):
+    """Whether an activation function of Keras is known never to fall."""
+    return keras.activations.get(activation) in _INCREASING_FUNCTIONS
 
 
 def activation_constant(activation):

@@ -3,14 +3,16 @@
 from keras import ops
 
 _TINY = 1e-30
+_LARGEST = 1e12
 
 
 def ball_and_box_maximum(rows, lower, upper, radius, rounds=1):
-    """Upper bounds of `max <c, d>` over `||d|| <= radius`, `lower <= d <= upper`.
+    """Upper bounds of `<c, d>` for all `d` in a ball and a box.
 
-    For any `t > 0` Lagrange's duality bounds it by
+    The ball is `||d|| <= radius`, the box `lower <= d <= upper`. For any
+    `t > 0` Lagrange's duality bounds it by
 
-        <c, d> - ||d||^2 / (2 t) + radius^2 / (2 t),  d = clip(t c, lower, upper)
+        <c, d> + (radius^2 - ||d||^2) / (2 t),  d = clip(t c, lower, upper),
 
     and the maximum is reached where `||d|| = radius`. Each round raises `t` so
     that the entries inside the box use up what is left of the radius, as the
@@ -47,20 +49,21 @@ def ball_and_box_maximum(rows, lower, upper, radius, rounds=1):
 
 def _water_level(rows, lower, upper, squared, rounds):
     free = ops.sum(ops.square(rows), axis=-1)
-    t = ops.sqrt(squared / ops.maximum(free, _TINY))
+    t = _capped(squared, free)
     for _ in range(rounds):
         inside = (t[..., None] * rows > lower) & (t[..., None] * rows < upper)
         at_border = ops.clip(t[..., None] * rows, lower, upper)
-        used = ops.sum(
-            ops.where(inside, 0.0, ops.square(at_border)), axis=-1
-        )
+        used = ops.sum(ops.where(inside, 0.0, ops.square(at_border)), axis=-1)
         free = ops.sum(ops.where(inside, ops.square(rows), 0.0), axis=-1)
-        raised = ops.sqrt(
-            ops.maximum(squared - used, 0.0) / ops.maximum(free, _TINY)
-        )
+        raised = _capped(ops.maximum(squared - used, 0.0), free)
         # With nothing inside, any level gives the corner of the box.
         t = ops.where(free > _TINY, ops.maximum(t, raised), 1e3 * t)
+        t = ops.minimum(t, _LARGEST)
     return ops.maximum(t, _TINY)
+
+
+def _capped(squared, free):
+    return ops.minimum(ops.sqrt(squared / ops.maximum(free, _TINY)), _LARGEST)
 
 
 def _lengths(rows):

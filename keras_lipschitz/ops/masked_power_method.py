@@ -25,12 +25,18 @@ def masked_norms(linear_map, kernel, start, columns, rows, steps=1):
         Tensor `(batch,)`; zero, with gradient zero, where nothing varies.
     """
     frozen = ops.stop_gradient(kernel)
+
+    def adjoint_step(u):
+        return _units(columns * linear_map.apply_adjoint(_units(u), frozen))
+
+    def whole_step(_, u):
+        return rows * linear_map.apply(adjoint_step(u), frozen)
+
     u = ops.stop_gradient(start) * rows
-    for step in range(steps):
-        v = columns * linear_map.apply_adjoint(_units(u), frozen)
-        v = ops.stop_gradient(_units(v))
-        last = step == steps - 1
-        u = rows * linear_map.apply(v, kernel if last else frozen)
+    # A loop, because compilers take long for many convolutions.
+    u = ops.stop_gradient(_repeated(whole_step, u, steps - 1))
+    v = ops.stop_gradient(adjoint_step(u))
+    u = rows * linear_map.apply(v, kernel)
     squared = _squared_lengths(u)
     positive = squared > TINY
     return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
@@ -46,6 +52,10 @@ def row_norms(linear_map, kernel):
     squared = linear_map.apply(ones, ops.square(kernel))
     positive = squared > 0.0
     return ops.where(positive, ops.sqrt(ops.where(positive, squared, 1.0)), 0.0)
+
+
+def _repeated(step, u, times):
+    return step(0, u) if times == 1 else ops.fori_loop(0, times, step, u)
 
 
 def _squared_lengths(x):

@@ -59,7 +59,7 @@ def bjorck(matrix, iterations):
 
 @as_tall
 def cayley(matrix):
-    """The Cayley transform of a matrix, scaled to the size of an orthogonal one.
+    """The Cayley transform of a matrix, scaled to that of an orthogonal one.
 
     With `U` the square part of the matrix, `V` the rest, and
     `A = U - U^T + V^T V`, whose symmetric part is not negative,

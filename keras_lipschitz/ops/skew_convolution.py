@@ -8,18 +8,25 @@ from keras import ops
 from keras_lipschitz.ops.spectral_rescaling import convolution_factors
 
 
+def adjoint_kernel(kernel):
+    """The kernel of the adjoint of a convolution of stride 1.
+
+    With `"same"` or circular padding, and a kernel of odd size.
+    """
+    return ops.swapaxes(ops.flip(kernel, (0, 1)), 2, 3)
+
+
 def skew_kernel(kernel, iterations):
     """The skew part of a kernel, divided by a bound of its norm.
 
-    The adjoint of a convolution of stride 1 has the flipped kernel with inputs
-    and outputs exchanged, also where images are padded with zeros, as long as
-    the size of the kernel is odd.
+    A convolution with this kernel is skew right up to the border, also where
+    images are padded with zeros.
 
     Args:
         kernel: Tensor `(height, width, channels, channels)` of odd size.
         iterations: Integer, of the spectral rescaling that gives the bound.
     """
-    skew = kernel - ops.swapaxes(ops.flip(kernel, (0, 1)), 2, 3)
+    skew = kernel - adjoint_kernel(kernel)
     # One factor for all: others would not leave it skew.
     return skew * ops.min(convolution_factors(skew, iterations))
 
@@ -57,9 +64,7 @@ def truncated_exponential_norm(norm, terms):
     if not math.isfinite(norm):
         return math.inf
     squared = Fraction(float(norm)) ** 2
-    first, *others = (
-        (power, c) for power, c in enumerate(_excess(terms)) if c
-    )
+    first, *others = ((power, c) for power, c in enumerate(_excess(terms)) if c)
     rest = sum(
         c * squared ** (power - first[0]) for power, c in others if c > 0
     )

@@ -43,15 +43,15 @@ def rescale(kernel, iterations=1):
 
 
 def output_factors(kernel, iterations=1, weights=None):
-    """The factors of the outputs of a matrix, `(outputs,)`.
+    """The factors of the outputs of matrices, `(..., outputs)`.
 
     Args:
-        kernel: Tensor `(inputs, outputs)`.
+        kernel: Tensor `(..., inputs, outputs)`.
         iterations: Integer, `t` above.
         weights: Positive tensor `(outputs,)`, `q`: with `t = 1`, sums
             `|P|_ij q_j / q_i` do as well as sums of `|P|_ij`.
     """
-    gram, log_scale = _normal(ops.matmul(ops.transpose(kernel), kernel))
+    gram, log_scale = _normal(ops.matmul(ops.swapaxes(kernel, -1, -2), kernel))
     for _ in range(iterations - 1):
         gram, log = _normal(ops.matmul(gram, gram))
         log_scale = 2.0 * log_scale + log
@@ -148,5 +148,5 @@ def _normal(gram):
 def _factors(absolute, log_scale, iterations, weights):
     if weights is not None:
         absolute = absolute * weights / weights[:, None]
-    sums = ops.sum(absolute, axis=1) + _FLOOR
+    sums = ops.sum(absolute, axis=-1) + _FLOOR
     return ops.exp(-(ops.log(sums) + log_scale) * 2.0**-iterations)

@@ -20,7 +20,7 @@ def check_rank_ratio(layer, value):
         or not 0 < value < 1
     ):
         raise ValueError(
-            f"`rank_ratio` of {type(layer).__name__} should be a number between "
-            f"0 and 1. Received: rank_ratio={value!r}"
+            f"`rank_ratio` of {type(layer).__name__} should be a number "
+            f"between 0 and 1. Received: rank_ratio={value!r}"
         )
     return float(value)

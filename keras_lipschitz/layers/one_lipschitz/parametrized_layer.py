@@ -1,14 +1,12 @@
 import keras
 from keras import ops
 
-from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
-
 # Room for the rounding of a parametrisation in float32, so that the norm of
 # its result, too, is at most one.
 _ROOM = 1.0 - 2.0**-20
 
 
-class ParametrizedLayer(LinearLipschitzLayer):
+class ParametrizedLayer:
     """A layer whose kernel is a function of its raw weights: a mixin.
 
     The kernel is computed from them in float32 (or more) whenever it is read,
@@ -30,13 +28,18 @@ class ParametrizedLayer(LinearLipschitzLayer):
         """Dict from the names of the raw weights to their shapes."""
         return {"raw_kernel": kernel_shape}
 
-    def build_weights(self, kernel_shape):
+    def raw_initializer(self, name):
+        """The initializer of a raw weight."""
+        return self.kernel_initializer
+
+    def build_weights(self, kernel_shape, outputs=None):
+        """Creates raw weights and bias; `outputs` defaults to the last axis."""
         self.kernel_shape = tuple(kernel_shape)
         self.raw_weights = [
             self.add_weight(
                 name=name,
                 shape=shape,
-                initializer=self._initial,
+                initializer=_precisely(self.raw_initializer(name)),
                 regularizer=self.kernel_regularizer,
                 constraint=self.kernel_constraint,
                 autocast=False,
@@ -47,16 +50,12 @@ class ParametrizedLayer(LinearLipschitzLayer):
         if self.use_bias:
             self.bias = self.add_weight(
                 name="bias",
-                shape=self.kernel_shape[-1:],
+                shape=(outputs or self.kernel_shape[-1],),
                 initializer=self.bias_initializer,
                 regularizer=self.bias_regularizer,
                 constraint=self.bias_constraint,
             )
         self.built = True
-
-    def _initial(self, shape, dtype):
-        # Decompositions, as of "orthogonal", are not for half precision.
-        return ops.cast(self.kernel_initializer(shape, "float32"), dtype)
 
     @property
     def kernel(self):
@@ -74,3 +73,8 @@ class ParametrizedLayer(LinearLipschitzLayer):
 
 def _precise(weight):
     return ops.cast(weight, keras.backend.result_type(weight.dtype, "float32"))
+
+
+def _precisely(initializer):
+    """An initializer that works in float32: decompositions ask for that."""
+    return lambda shape, dtype: ops.cast(initializer(shape, "float32"), dtype)
