@@ -39,6 +39,8 @@ class Recipe:
         loss: Name for `keras_lipschitz.losses.get`.
         loss_arguments: Arguments of that loss.
         loss_schedules: Arguments of a `LossSchedule` each.
+        local: Arguments of `LocalLipschitz`; the bound is global where it is
+            `None`.
         trades: Weight of the robustness term, first and last, where the loss
             has one.
         activation: Of the network.
@@ -64,6 +66,7 @@ class Recipe:
     loss: str = "gloro_crossentropy"
     loss_arguments: dict = dataclasses.field(default_factory=dict)
     loss_schedules: tuple = ()
+    local: dict = None
     trades: tuple = None
     activation: str = "minmax"
     initializer: str = "orthogonal"
@@ -172,7 +175,63 @@ RECIPES = {
     "mnist_1.58_cll": dataclasses.replace(
         MNIST_158_FAST,
         loss="cll",
-        loss_arguments={"epsilon": 1.58, "p": 0.01, "regularization": 1e-4},
+        # Muon moves weights at one speed, so nothing but the gradient of the
+        # constants could hold them back.
+        loss_arguments={
+            "epsilon": 1.58,
+            "p": 0.1,
+            "offset": 1.0,
+            "detach": False,
+        },
+    ),
+    "mnist_1.58_local": dataclasses.replace(
+        MNIST_158,
+        activation="relu_theta",
+        training_epsilon=(0.0, 1.75 / 1.58),
+        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
+        published=None,
+    ),
+    "mnist_1.58_local_fast": dataclasses.replace(
+        MNIST_158_FAST, activation="relu_theta", local={}
+    ),
+    "cifar10_emma": dataclasses.replace(
+        CIFAR10, loss="emma", activation="minmax", published=None
+    ),
+    "cifar10_cll": dataclasses.replace(
+        CIFAR10,
+        loss="cll",
+        loss_arguments={
+            "epsilon": 0.15,
+            "p": 0.3,
+            "form": "per_logit",
+            "regularization": 1e-6,
+        },
+        activation="minmax",
+        batch_size=128,
+        published=None,
+    ),
+    "cifar10_local": dataclasses.replace(
+        CIFAR10,
+        loss="worst_case_crossentropy",
+        loss_arguments={"kappa": 1.0},
+        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+        activation="relu_theta",
+        network={
+            "activation_arguments": {
+                "initializer": {
+                    "class_name": "Constant",
+                    "config": {"value": 2.0},
+                }
+            }
+        },
+        training_epsilon=(0.0, 1.1),
+        epsilon_shape="linear",
+        local={
+            "steps": 2,
+            "worst_case": "ball_and_box",
+            "box_gradient": True,
+        },
+        published=0.543,
     ),
     "mnist_1.58_wide": dataclasses.replace(
         MNIST_158_FAST,

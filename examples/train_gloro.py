@@ -18,11 +18,16 @@ METRICS = ["clean_accuracy", "vra", "rejection_rate"]
 
 
 def parse(arguments=None):
+    return parser(__doc__, "mnist_0.3_fast").parse_args(arguments)
+
+
+def parser(description, recipe):
+    """What the scripts that train take from the command line."""
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0],
+        description=description.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("--recipe", default="mnist_0.3_fast")
+    parser.add_argument("--recipe", default=recipe)
     parser.add_argument("--data", help="another data set, e.g. npz:PATH")
     parser.add_argument("--data-dir", help="folder with local data files")
     parser.add_argument("--epochs", type=int)
@@ -39,26 +44,56 @@ def parse(arguments=None):
     parser.add_argument(
         "--no-pgd", action="store_true", help="do not attack the network"
     )
-    return parser.parse_args(arguments)
+    return parser
 
 
 def main():
-    begin = time.perf_counter()
     arguments = parse()
+    choose_backend(arguments)
+    from recipes import RECIPES
+
+    recipe = chosen_recipe(arguments, RECIPES)
+    train_and_report(recipe, arguments, build, callbacks)
+
+
+def choose_backend(arguments):
+    """Keras reads the backend when it is imported: do not import it before."""
     if arguments.backend:
         os.environ["KERAS_BACKEND"] = arguments.backend
-    # Keras reads the backend when it is imported.
-    from reporting import device
     from reporting import limit_threads
 
     limit_threads(arguments.threads)
-    recipe = chosen_recipe(arguments)
+
+
+def train_and_report(
+    recipe,
+    arguments,
+    build,
+    callbacks,
+    finish=lambda model: model,
+    script="train_gloro.py",
+):
+    """Trains by a recipe and writes all results into one folder.
+
+    Args:
+        recipe: A `Recipe`.
+        arguments: What was given on the command line.
+        build: Function `(recipe, data)` that returns a compiled model.
+        callbacks: Function `(recipe, data)` that returns callbacks for `fit`.
+        finish: Function of the trained model that returns the one to judge.
+        script: The file to name in the results.
+    """
+    from reporting import device
+
+    begin = time.perf_counter()
     output = arguments.output or os.path.join(
         "runs", f"{arguments.recipe}_{arguments.seed}"
     )
     os.makedirs(output, exist_ok=True)
     data = load_data(recipe, arguments)
-    model, run = train(recipe, data, arguments.seed, output)
+    steer = callbacks(recipe, data)
+    model, run = train(recipe, data, arguments.seed, output, build, steer)
+    model = finish(model)
     numbers, details = report(model, data, output, pgd=not arguments.no_pgd)
     results = {
         "recipe": arguments.recipe,
@@ -69,7 +104,7 @@ def main():
         "train_seconds": round(run.state["seconds"], 1),
         "seed": arguments.seed,
         "device": device(arguments.threads),
-        "command": command(arguments),
+        "command": command(arguments, script),
         "settings": dataclasses.asdict(recipe),
     }
     write_results(results, output)
@@ -77,30 +112,31 @@ def main():
     print(f"\n{output}: finished in {time.perf_counter() - begin:.0f} s")
 
 
-def command(arguments):
+def command(arguments, script):
     """What to type for the same results; not where they go."""
-    words = ["python", "examples/train_gloro.py"]
+    words = ["python", f"examples/{script}"]
     names = ("recipe", "data", "epochs", "epsilon", "batch_size", "backend")
-    for name in (*names, "seed"):
-        value = getattr(arguments, name)
-        if value is not None:
-            words += ["--" + name.replace("_", "-"), str(value)]
+    for name in (*names, "mlp_head", "seed"):
+        value = getattr(arguments, name, None)
+        option = "--" + name.replace("_", "-")
+        if value is True:
+            words.append(option)
+        elif value is not None:
+            words += [option, str(value)]
     return shlex.join(words)
 
 
-def chosen_recipe(arguments):
+def chosen_recipe(arguments, recipes):
     """The recipe of that name, with what the command line overrides."""
-    from recipes import RECIPES
-
-    if arguments.recipe not in RECIPES:
+    if arguments.recipe not in recipes:
         raise SystemExit(
-            f"--recipe should be one of {', '.join(RECIPES)}. Received: "
+            f"--recipe should be one of {', '.join(recipes)}. Received: "
             f"{arguments.recipe}"
         )
     names = ("data", "epochs", "epsilon", "batch_size")
     given = {name: getattr(arguments, name) for name in names}
     return dataclasses.replace(
-        RECIPES[arguments.recipe],
+        recipes[arguments.recipe],
         **{name: value for name, value in given.items() if value is not None},
     )
 
@@ -136,9 +172,7 @@ def build(recipe, data):
     model = keras_lipschitz.GloroModel(
         base,
         epsilon=recipe.epsilon,
-        bound=keras_lipschitz.bounds.GlobalLipschitz(
-            power_iterations=recipe.power_iterations
-        ),
+        bound=bound_of(recipe),
     )
     rate = recipe.learning_rate[0]
     if recipe.optimizer == "muon":
@@ -146,12 +180,21 @@ def build(recipe, data):
             rate,
             weight_decay=None,
             adam_weight_decay=None,
-            exclude_layers=["logits"],
+            exclude_layers=["logits", "theta", "clipped_minmax"],
         )
     else:
         optimizer = keras.optimizers.Adam(rate)
     model.compile(optimizer, loss=loss_of(recipe), metrics=METRICS)
     return model
+
+
+def bound_of(recipe):
+    from keras_lipschitz import bounds
+
+    iterations = recipe.power_iterations
+    if recipe.local is None:
+        return bounds.GlobalLipschitz(power_iterations=iterations)
+    return bounds.LocalLipschitz(power_iterations=iterations, **recipe.local)
 
 
 def loss_of(recipe):
@@ -160,7 +203,7 @@ def loss_of(recipe):
     return losses.get(recipe.loss, **recipe.loss_arguments)
 
 
-def train(recipe, data, seed, output):
+def train(recipe, data, seed, output, build, callbacks):
     """Trains, or goes on with, a run; the model ends with its best epoch."""
     import keras
     from resumable_run import ResumableRun
@@ -180,20 +223,28 @@ def train(recipe, data, seed, output):
             validation_data=data.validation,
             epochs=recipe.epochs,
             initial_epoch=run.epoch,
-            callbacks=callbacks(recipe, data, run, output),
+            callbacks=[*callbacks, run, *tensorboard(output)],
             shuffle=False,
             verbose="auto" if sys.stdout.isatty() else 2,
         )
     run.restore_best(model)
     # What is saved needs no state of an optimizer.
-    model.compile("sgd", loss=loss_of(recipe), metrics=METRICS)
+    model.compile("sgd", loss=model.loss, metrics=METRICS)
     return model, run
 
 
-def callbacks(recipe, data, run, output):
+def tensorboard(output):
+    """A callback that writes logs for TensorBoard, where it is installed."""
     import keras
     import reporting
 
+    if not reporting.tensorboard_is_installed():
+        return []
+    logs = os.path.join(output, "tensorboard")
+    return [keras.callbacks.TensorBoard(logs, write_graph=False)]
+
+
+def callbacks(recipe, data):
     from keras_lipschitz import callbacks as steer
     from keras_lipschitz.datasets import EpochOrder
 
@@ -218,11 +269,7 @@ def callbacks(recipe, data, run, output):
         chosen.append(steer.TradesSchedule(*recipe.trades))
     for schedule in recipe.loss_schedules:
         chosen.append(steer.LossSchedule(*schedule))
-    chosen += [steer.LipschitzUpdate(), run]
-    if reporting.tensorboard_is_installed():
-        logs = os.path.join(output, "tensorboard")
-        chosen.append(keras.callbacks.TensorBoard(logs, write_graph=False))
-    return chosen
+    return [*chosen, steer.LipschitzUpdate()]
 
 
 def report(model, data, output, pgd=True):

@@ -10,8 +10,10 @@ from keras_lipschitz import losses
 from keras_lipschitz import metrics
 from keras_lipschitz import models
 from keras_lipschitz import ops
+from keras_lipschitz import optimizers
 from keras_lipschitz import visualization
 from keras_lipschitz._version import __version__
+from keras_lipschitz.bounds import register_interval_rule
 from keras_lipschitz.bounds import register_linear_map
 from keras_lipschitz.bounds import register_rule
 from keras_lipschitz.models import GloroModel

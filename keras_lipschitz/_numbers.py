@@ -13,3 +13,13 @@ def is_amount(value):
         and math.isfinite(value)
         and value >= 0
     )
+
+
+def check_count(name, value, at_least=0):
+    """A whole number as an int, or a `ValueError` that says what is wrong."""
+    if not is_amount(value) or value != int(value) or value < at_least:
+        raise ValueError(
+            f"`{name}` should be a whole number, {at_least} or more. Received: "
+            f"{name}={value!r}"
+        )
+    return int(value)

@@ -10,8 +10,10 @@ from keras_lipschitz.bounds.graph import trace
 from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.bounds.registry import Signal
 from keras_lipschitz.bounds.registry import constant_of
+from keras_lipschitz.bounds.registry import deciding_map_of
 from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.bounds.registry import rule_of
+from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
 from keras_lipschitz.ops.linear_maps import DenseMap
 
 
@@ -31,9 +33,10 @@ class Composition:
         graph: The `Graph` of the model.
         head: The step of the last `Dense` layer, or `None` where the model
             ends in something else.
-        linear_maps: Dict from the key of a step (`key_of`) to its
-            `LinearMap`; uses of one layer on equal shapes share it. The head
-            is not among them.
+        linear_maps: Dict from the key of a step (`key_of`) to the
+            `LinearMap` that decides its constant: of the layer itself, or
+            inside it (`is_linear` tells); uses of one layer on equal shapes
+            share it. The head is not among them.
         layers: Dict from the same keys to the layer.
         names: Dict from the same keys to the name of the first use.
     """
@@ -45,7 +48,7 @@ class Composition:
         self.linear_maps, self.layers, self.names = {}, {}, {}
         for step in self.body:
             key = key_of(step)
-            linear_map = _linear_map_of(step)
+            linear_map = _map_of(step, deciding_map_of)
             if linear_map is not None and key not in self.linear_maps:
                 self.linear_maps[key] = linear_map
                 self.layers[key] = step.layer
@@ -56,6 +59,11 @@ class Composition:
     @property
     def body(self):
         return [step for step in self.graph.steps if step is not self.head]
+
+    @property
+    def last(self):
+        """The index of the tensor that the head reads, or of the output."""
+        return self.graph.output if self.head is None else self.head.inputs[0]
 
     @property
     def classes(self):
@@ -87,8 +95,7 @@ class Composition:
 
     def body_constant(self, norms, one=1.0):
         """The constant of what the head reads (of the output without head)."""
-        last = self.graph.output if self.head is None else self.head.inputs[0]
-        return self.constants(norms, one)[last]
+        return self.constants(norms, one)[self.last]
 
     def transfer(self, step, inputs, norms):
         """The constant of a step's output from those of its inputs."""
@@ -114,13 +121,18 @@ def key_of(step):
     return id(step.layer), step.input_shapes
 
 
-def _linear_map_of(step):
+def is_linear(step):
+    """Whether a step is its linear map, up to bias and activation."""
+    return not isinstance(step.layer, InnerMapLipschitzLayer)
+
+
+def _map_of(step, map_of):
     check_arithmetic(step)
     with naming(step):
-        linear_map = linear_map_of(step.layer, step.input_shapes[0])
+        linear_map = map_of(step.layer, step.input_shapes[0])
         if linear_map is not None:
             # It reads one tensor, as the function that describes it does.
-            check_inputs(step, linear_map_of)
+            check_inputs(step, map_of)
             check_size(step, linear_map)
         return linear_map
 
@@ -145,5 +157,5 @@ def _head(graph):
             f"last layer {last.name!r} applies {what!r}. Remove it: the losses "
             "and decisions of GloroModel work on logits."
         )
-    linear_map = _linear_map_of(last)
+    linear_map = _map_of(last, linear_map_of)
     return last if type(linear_map) is DenseMap else None

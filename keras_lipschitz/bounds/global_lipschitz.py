@@ -117,7 +117,7 @@ class GlobalLipschitz(MarginBound):
 
     def call(self, logits, anchor, epsilon, training=False, inputs=None):
         if training:
-            rates = _rows(self.estimate(advance=True), anchor)
+            rates = rows_of(self.estimate(advance=True), anchor)
             # The weights are about to change: what was certified is void.
             self.void()
         else:
@@ -126,7 +126,7 @@ class GlobalLipschitz(MarginBound):
 
     def slack(self, logits, anchor, epsilon, training=False, inputs=None):
         if training:
-            rates = _rows(self.estimate(), anchor)
+            rates = rows_of(self.estimate(), anchor)
         else:
             rates = ops.take(self.margin_constants, anchor, axis=0)
         return _scaled(epsilon, rates)
@@ -134,7 +134,7 @@ class GlobalLipschitz(MarginBound):
     def logit_slack(self, logits, epsilon, training=False, inputs=None):
         norms = self.estimated_norms()
         constants = self.composition.body_constant(norms) * self._head_norms()
-        return _scaled(epsilon, ops.broadcast_to(constants, logits.shape))
+        return _scaled(epsilon, ops.broadcast_to(constants, ops.shape(logits)))
 
     def radius(self, logits, training=False, inputs=None):
         constants = self.estimate() if training else self.margin_constants
@@ -240,6 +240,6 @@ def _scaled(epsilon, constants):
     return ops.maximum(epsilon, SMALLEST_EPSILON) * constants
 
 
-def _rows(table, index):
+def rows_of(table, index):
     """Rows of a finite table; their gradient is a product, not a scatter."""
     return ops.matmul(ops.one_hot(index, table.shape[0]), table)

@@ -13,6 +13,7 @@ import keras
 
 from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.bounds.norms import norm_name
+from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 from keras_lipschitz.ops.activations import activation_constant
@@ -122,23 +123,29 @@ def linear_map_of(layer, input_shape):
     return None
 
 
+def deciding_map_of(layer, input_shape):
+    """The `LinearMap` whose norm decides the constant of a layer.
+
+    Its own, or one inside it; `None` where there is neither.
+    """
+    if isinstance(layer, InnerMapLipschitzLayer):
+        return _described(layer, "inner_map")(input_shape)
+    return linear_map_of(layer, input_shape)
+
+
 def constant_of(layer, value, norm=2):
-    """The constant of a layer from the norm of its linear map.
+    """The constant of a layer from the norm of the map that decides it.
 
     Args:
-        layer: A layer with a linear map.
+        layer: A layer with such a map.
         value: The norm of that map.
         norm: `2` or `"inf"`, which norm it is.
     """
-    if isinstance(layer, LinearLipschitzLayer):
-        constant = _described(layer, "constant_of_norm")
-        if norm == 2:
-            return constant(value)
-        if constant.__func__ is not LinearLipschitzLayer.constant_of_norm:
-            raise cannot_bound(
-                layer, "it knows its constant in the l2 norm only."
-            )
-    return value * activation_constant(getattr(layer, "activation", None))
+    if not isinstance(layer, InnerMapLipschitzLayer):
+        return value * activation_constant(getattr(layer, "activation", None))
+    if norm != 2:
+        raise cannot_bound(layer, "it knows its constant in the l2 norm only.")
+    return _described(layer, "constant_of_norm")(value)
 
 
 def rule_of(layer, name, inputs=1, norm=2):

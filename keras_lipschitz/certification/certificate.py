@@ -71,22 +71,22 @@ class Certificate:
     Args:
         level: What it speaks of, one of `keras_lipschitz.certification.LEVELS`.
         layers: `LayerNorms`, in the order of the network.
-        body_constant: Lipschitz constant of everything below the last layer,
-            or `None` where the bound looks at each input.
+        body_constant: Lipschitz constant of everything below the last layer.
         margin_constants: Float64 array `(classes, classes)`: entry `(i, j)`
             bounds how fast `f_i - f_j` moves, per unit of the norm of the
-            model's input; or `None` where the bound looks at each input.
+            model's input.
         weights: SHA-256 of the weights, hexadecimal.
         input_shape: Shape of one input.
-        bound: Name of the class of the margin bound.
+        bound: Name of the class of the margin bound, which may look at each
+            input beside.
         norm: The norm of the input's perturbation, `2` or `"inf"`.
         versions: Dict of the versions that made it.
     """
 
     level: str
     layers: tuple
-    body_constant: float | None
-    margin_constants: np.ndarray | None
+    body_constant: float
+    margin_constants: np.ndarray
     weights: str
     input_shape: tuple
     bound: str = "GlobalLipschitz"
@@ -108,19 +108,13 @@ class Certificate:
     @property
     def statement(self):
         """What is claimed, and in which units, in words."""
-        if self.margin_constants is None:
-            claim = (
-                f"What margins can do is bounded by {self.bound} for every "
-                "input anew"
-            )
-        else:
-            claim = "Margins move by at most the margin constants times"
-            claim += f" the {norm_name(self.norm)} distance of two inputs"
         return (
-            f"Level {self.level!r} speaks of {SPEAKS_OF[self.level]}. {claim}, "
-            "in units of the model's input. Not covered: what is done "
-            "to the data before the model, exports that rewrite or quantise "
-            "the network, faults of hardware or of the linear algebra library."
+            f"Level {self.level!r} speaks of {SPEAKS_OF[self.level]}. Margins "
+            "move by at most the margin constants times the "
+            f"{norm_name(self.norm)} distance of two inputs, in units of the "
+            "model's input. Not covered: what is done to the data before the "
+            "model, exports that rewrite or quantise the network, faults of "
+            "hardware or of the linear algebra library."
         )
 
     def to_json(self):
@@ -129,8 +123,7 @@ class Certificate:
         for field in dataclasses.fields(self):
             fields[field.name] = getattr(self, field.name)
         fields["layers"] = [dataclasses.asdict(norm) for norm in self.layers]
-        if self.margin_constants is not None:
-            fields["margin_constants"] = self.margin_constants.tolist()
+        fields["margin_constants"] = self.margin_constants.tolist()
         return json.dumps(fields, indent=1)
 
     @classmethod
@@ -144,9 +137,9 @@ class Certificate:
             fields["layers"] = LayerNorms(
                 LayerNorm(**layer) for layer in fields["layers"]
             )
-            table = fields["margin_constants"]
-            if table is not None:
-                fields["margin_constants"] = np.array(table, "float64")
+            fields["margin_constants"] = np.array(
+                fields["margin_constants"], "float64"
+            )
             fields["input_shape"] = tuple(fields["input_shape"])
             return cls(**fields)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -167,17 +160,15 @@ class Certificate:
             return cls.from_json(file.read())
 
     def __str__(self):
-        lines = [
-            f"Certificate, level {self.level!r}, {norm_name(self.norm)} norm "
-            f"of the input {self.input_shape}, weights {self.weights[:12]}",
-            str(self.layers),
-            f"decided for every input anew by {self.bound}",
-        ]
-        if self.margin_constants is not None:
-            table = self.margin_constants
-            off_diagonal = table[~np.eye(len(table), dtype=bool)]
-            lines[-1] = (
+        table = self.margin_constants
+        off_diagonal = table[~np.eye(len(table), dtype=bool)]
+        return "\n".join(
+            [
+                f"Certificate, level {self.level!r}, {norm_name(self.norm)} "
+                f"norm of the input {self.input_shape}, weights "
+                f"{self.weights[:12]}",
+                str(self.layers),
                 f"body constant {self.body_constant:.6g}, margin constants "
-                f"{off_diagonal.min():.6g} to {off_diagonal.max():.6g}"
-            )
-        return "\n".join(lines)
+                f"{off_diagonal.min():.6g} to {off_diagonal.max():.6g}",
+            ]
+        )

@@ -8,12 +8,13 @@ import keras
 import numpy as np
 
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.bounds.norms import norm_name
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import margin_table
-from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.levels import SPEAKS_OF
 from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.certification.norms.row_sums import row_sum_second_opinion
 from keras_lipschitz.certification.norms.second_opinion import second_opinion
 
 # How far the second method may be above the first: it is less tight on tori.
@@ -67,7 +68,7 @@ def check(model, certificate):
         A pair: a list of `Finding`, one for each layer, and a list of strings,
         what does not hold.
     """
-    base, bound = _parts(model)
+    base, bound = _parts(model, certificate.norm)
     problems = list(_identity_problems(base, bound, certificate))
     if problems:
         return [], problems
@@ -78,10 +79,11 @@ def check(model, certificate):
             f"model has {len(maps)}"
         ]
     findings = []
+    opinion = second_opinion if bound.norm == 2 else row_sum_second_opinion
     for linear_map, claim in zip(
         maps.values(), certificate.layers, strict=True
     ):
-        norm = second_opinion(operator_of(linear_map))
+        norm = opinion(operator_of(linear_map))
         findings.append(
             Finding(
                 claim.name, norm.lower, claim.upper, norm.upper, norm.method
@@ -93,11 +95,11 @@ def check(model, certificate):
     return findings, problems
 
 
-def _parts(model):
+def _parts(model, norm):
     """The classifier and its margin bound."""
     base, bound = getattr(model, "base", model), getattr(model, "bound", None)
     if bound is None:
-        bound = GlobalLipschitz()
+        bound = GlobalLipschitz(norm=norm)
         bound.attach(base)
     return base, bound
 
@@ -107,6 +109,11 @@ def _identity_problems(base, bound, certificate):
         yield f"level {certificate.level!r} proves nothing"
     elif certificate.level not in SPEAKS_OF:
         yield f"level {certificate.level!r} is not known"
+    if certificate.norm != bound.norm:
+        yield (
+            f"the certificate is in the {norm_name(certificate.norm)} norm, "
+            f"the model's bound in the {norm_name(bound.norm)} norm"
+        )
     weights = fingerprint_of(base, bound.composition.graph)
     if weights != certificate.weights:
         yield (
@@ -218,13 +225,13 @@ def _table(findings):
 
 
 def _decisions(model, certificate, options):
-    base, bound = _parts(model)
+    _, bound = _parts(model, certificate.norm)
     epsilon = options.epsilon
     if epsilon is None:
         epsilon = getattr(model, "epsilon", 0.0)
     with np.load(options.data) as data:
         x, y = data["x"], data["y"]
-    labels, radii = Decider(certificate, base, bound.composition)(x)
+    labels, radii = bound.decider(certificate, epsilon)(x, None)
     right = labels == y.ravel()
     return (
         f"{len(x)} inputs: {right.mean():.4%} right, "

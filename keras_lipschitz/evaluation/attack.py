@@ -4,11 +4,12 @@ import numpy as np
 def pgd_accuracy(
     model, x, y, epsilon=None, steps=50, restarts=1, batch_size=256
 ):
-    """Accuracy under projected gradient descent within an l2 ball.
+    """Accuracy under projected gradient descent within a ball.
 
     An upper bound of the robust accuracy, as VRA is a lower one. The attack is
-    that of the Adversarial Robustness Toolbox, on the logits, without clipping
-    to the range of the data: the certificate speaks of the whole ball.
+    that of the Adversarial Robustness Toolbox, on the logits, in the norm of
+    the model. It goes where the certificate holds: in the whole ball, or in
+    the valid range that the model's bound was told of.
 
     Args:
         model: A `GloroModel`, on the TensorFlow backend.
@@ -40,7 +41,8 @@ def pgd_accuracy(
             break
         attack.set_params(num_random_init=min(restart, 1))
         moved = attack.generate(x[left], y=y[left])
-        moved = x[left] + _shortened(moved - x[left], epsilon)
+        moved = x[left] + _shortened(moved - x[left], epsilon, model.norm)
+        moved = np.clip(moved, *_valid_range(model))
         adversarial[left] = moved
         right[left] = _predict(model, moved, batch_size) == y[left]
     return float(right.mean()), adversarial
@@ -62,8 +64,10 @@ def _attack(model, epsilon, steps, batch_size):
             "`pgd_accuracy` needs the Adversarial Robustness Toolbox. Install "
             "it with `pip install keras-lipschitz[attacks]`."
         ) from error
+    valid = _valid_range(model)
     classifier = TensorFlowV2Classifier(
         model=model.base,
+        clip_values=valid if np.isfinite(valid).all() else None,
         nb_classes=model.classes,
         input_shape=tuple(model.input_shape[1:]),
         loss_object=keras.losses.SparseCategoricalCrossentropy(
@@ -72,7 +76,7 @@ def _attack(model, epsilon, steps, batch_size):
     )
     return ProjectedGradientDescent(
         classifier,
-        norm=2,
+        norm=2 if model.norm == 2 else np.inf,
         eps=epsilon,
         eps_step=2.5 * epsilon / steps,
         max_iter=steps,
@@ -86,8 +90,15 @@ def _predict(model, x, batch_size):
     return logits.argmax(axis=1)
 
 
-def _shortened(moves, length):
+def _valid_range(model):
+    return getattr(model.bound, "clip", None) or (-np.inf, np.inf)
+
+
+def _shortened(moves, length, norm):
     """Moves strictly within the ball, whatever the attack rounded to."""
+    if norm != 2:
+        length = np.float32(length * (1 - 1e-6))
+        return np.clip(moves, -length, length)
     flat = moves.astype("float64").reshape(len(moves), -1)
     lengths = np.linalg.norm(flat, axis=1)
     factors = np.minimum(1.0, length * (1 - 1e-6) / np.maximum(lengths, 1e-12))

@@ -78,6 +78,11 @@ def lipschitz_lower_bounds(
             "Expected two samples or more, and one step or more. Received: "
             f"{len(x)} samples, steps={steps!r}"
         )
+    if model.norm != 2:
+        raise ValueError(
+            "Lower bounds are sought in the l2 norm. Expected a model with "
+            f"norm=2. Received: norm={model.norm!r}"
+        )
     epsilon = model.epsilon if epsilon is None else epsilon
     outputs = model.predict(x, verbose=0)[:, :-1]
     pairs = np.argsort(outputs, axis=1)[:, :-3:-1].astype("int32")

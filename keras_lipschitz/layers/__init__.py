@@ -15,16 +15,35 @@ from keras_lipschitz.layers.lipschitz_dense import LipschitzDense
 from keras_lipschitz.layers.lipschitz_depthwise_conv2d import (
     LipschitzDepthwiseConv2D,
 )
+from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 from keras_lipschitz.layers.mean_shift import MeanShift
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.layers.one_lipschitz import AdaptiveOrthogonalConv2D
+from keras_lipschitz.layers.one_lipschitz import AOLConv2D
 from keras_lipschitz.layers.one_lipschitz import AOLDense
+from keras_lipschitz.layers.one_lipschitz import BatchCentering
 from keras_lipschitz.layers.one_lipschitz import BjorckDense
+from keras_lipschitz.layers.one_lipschitz import BROConv2D
 from keras_lipschitz.layers.one_lipschitz import BRODense
 from keras_lipschitz.layers.one_lipschitz import CayleyDense
 from keras_lipschitz.layers.one_lipschitz import CholeskyDense
+from keras_lipschitz.layers.one_lipschitz import ConvexCombination
+from keras_lipschitz.layers.one_lipschitz import CPLConv2D
+from keras_lipschitz.layers.one_lipschitz import CPLDense
+from keras_lipschitz.layers.one_lipschitz import Householder
+from keras_lipschitz.layers.one_lipschitz import LayerCentering
+from keras_lipschitz.layers.one_lipschitz import LinearResidualConv2D
+from keras_lipschitz.layers.one_lipschitz import LipschitzPReLU
+from keras_lipschitz.layers.one_lipschitz import NormalizedDense
 from keras_lipschitz.layers.one_lipschitz import QRDense
+from keras_lipschitz.layers.one_lipschitz import SandwichConv2D
+from keras_lipschitz.layers.one_lipschitz import SandwichDense
+from keras_lipschitz.layers.one_lipschitz import SLLConv2D
+from keras_lipschitz.layers.one_lipschitz import SLLDense
+from keras_lipschitz.layers.one_lipschitz import SOCConv2D
+from keras_lipschitz.layers.one_lipschitz import SpectralRescalingConv2D
 from keras_lipschitz.layers.one_lipschitz import SpectralRescalingDense
 from keras_lipschitz.layers.relu_theta import ReLUTheta
 from keras_lipschitz.layers.scaled_average_pooling2d import (

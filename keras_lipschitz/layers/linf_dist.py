@@ -50,7 +50,7 @@ class LInfDist(LInfDistLayer):
     >>> layer = keras_lipschitz.layers.LInfDist(1)
     >>> x = np.array([[1.0, -4.0]], "float32")
     >>> y = layer(x)
-    >>> layer.kernel.assign(np.array([[3.0], [-3.0]], "float32")) and None
+    >>> layer.set_weights([np.array([[3.0], [-3.0]]), layer.weights[1]])
     >>> float(layer(x)[0, 0])
     2.0
 
@@ -76,9 +76,7 @@ class LInfDist(LInfDistLayer):
         y = lp_distance(
             inputs, self.kernel, self.norm_at(training), training=training
         )
-        if self.bias is not None:
-            y = y + ops.cast(self.bias, y.dtype)
-        return ops.cast(y, self.compute_dtype)
+        return ops.cast(self.with_bias(y), self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -109,15 +109,11 @@ class LInfDistConv2D(LInfDistLayer):
             data_format=self.data_format,
             training=training,
         )
-        if self.bias is not None:
-            y = y + self._bias_of_channels(y.dtype)
-        return ops.cast(y, self.compute_dtype)
+        return ops.cast(self.with_bias(y), self.compute_dtype)
 
-    def _bias_of_channels(self, dtype):
-        bias = ops.cast(self.bias, dtype)
-        if self.data_format == "channels_last":
-            return bias
-        return bias[:, None, None]
+    @property
+    def channel_axis(self):
+        return channel_axis(self.data_format)
 
     def compute_output_shape(self, input_shape):
         sizes = [

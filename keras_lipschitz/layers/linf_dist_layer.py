@@ -7,7 +7,9 @@ from keras import ops
 from keras_lipschitz._numbers import is_amount
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 
-# How the variable says that p is infinite: all weights have to be finite.
+# The name of the weights that are points to be distant from.
+POINTS = "points"
+# How a variable says that p is infinite: all weights have to be finite.
 _INFINITE = 0.0
 
 
@@ -32,6 +34,8 @@ class LInfDistLayer(LipschitzLayer, keras.layers.Layer):
             normal distribution of variance 1.
         **kwargs: Base layer keyword arguments.
     """
+
+    channel_axis = -1
 
     def __init__(
         self,
@@ -59,21 +63,19 @@ class LInfDistLayer(LipschitzLayer, keras.layers.Layer):
         """The norm in training, a float; may be set."""
         if not self.built:
             return self._p
-        p = float(ops.convert_to_numpy(self.p_variable))
-        return math.inf if p == _INFINITE else p
+        return from_stored(float(ops.convert_to_numpy(self.p_variable)))
 
     @p.setter
     def p(self, value):
         self._p = check_p(value)
         if self.built:
-            self.p_variable.assign(_stored(self._p))
+            self.p_variable.assign(stored(self._p))
 
     def norm_at(self, training):
         """The `p` to measure with: a scalar tensor; infinity at inference."""
         if not training:
             return math.inf
-        p = ops.convert_to_tensor(self.p_variable)
-        return ops.where(p == _INFINITE, math.inf, p)
+        return from_stored(self.p_variable)
 
     def build_weights(self, kernel_shape, tap=()):
         """Creates the weights.
@@ -85,7 +87,7 @@ class LInfDistLayer(LipschitzLayer, keras.layers.Layer):
         """
         # Distances are computed in float32, whatever the policy.
         self.kernel = self.add_weight(
-            name="kernel",
+            name=POINTS,
             shape=kernel_shape,
             initializer=lambda shape, dtype: self._initial(shape, dtype, tap),
             autocast=False,
@@ -101,11 +103,19 @@ class LInfDistLayer(LipschitzLayer, keras.layers.Layer):
         self.p_variable = self.add_weight(
             name="p",
             shape=(),
-            initializer=keras.initializers.Constant(_stored(self._p)),
+            initializer=keras.initializers.Constant(stored(self._p)),
             trainable=False,
             autocast=False,
             aggregation="only_first_replica",
         )
+
+    def with_bias(self, y):
+        """Distances with the bias of their channel."""
+        if self.bias is None:
+            return y
+        shape = [1] * len(y.shape)
+        shape[self.channel_axis] = -1
+        return y + ops.reshape(ops.cast(self.bias, y.dtype), shape)
 
     def _initial(self, shape, dtype, tap):
         kernel = self.kernel_initializer(shape, dtype=dtype)
@@ -138,5 +148,14 @@ def check_p(p):
     return float(p)
 
 
-def _stored(p):
+def stored(p):
+    """A norm as a variable holds it."""
     return _INFINITE if p == math.inf else p
+
+
+def from_stored(p):
+    """A norm from what a variable holds: a float, or a tensor."""
+    if isinstance(p, float):
+        return math.inf if p == _INFINITE else p
+    p = ops.convert_to_tensor(p)
+    return ops.where(p == _INFINITE, math.inf, p)

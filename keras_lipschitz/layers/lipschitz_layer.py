@@ -10,8 +10,10 @@ class LipschitzLayer:
     the constant is an estimate.
 
     A layer that is a linear map, up to bias and activation, derives from
-    `LinearLipschitzLayer`; any other overrides `lipschitz_constant`, and
-    returns a Python float where the constant does not depend on weights.
+    `LinearLipschitzLayer`; one whose constant follows from the norm of a
+    linear map inside it, from `InnerMapLipschitzLayer`. Any other overrides
+    `lipschitz_constant`, and returns a Python float where the constant does not
+    depend on weights.
     """
 
     def lipschitz_constant(self):
@@ -66,15 +68,7 @@ class LinearLipschitzLayer(LipschitzLayer):
                 "built. Call it on data, or call `build(input_shape)`."
             )
         linear_map = self.linear_map(self.mapped_shape)
-        return self.constant_of_norm(self._norm(linear_map, iterations))
-
-    def constant_of_norm(self, norm):
-        """The constant of the layer from the norm of its linear map.
-
-        Args:
-            norm: A float, a scalar tensor or a rigorous upper bound: of what
-                it can do, only `+`, `*` and comparisons may be used.
-        """
+        norm = self._norm(linear_map, iterations)
         return norm * activation_constant(getattr(self, "activation", None))
 
     def _norm(self, linear_map, iterations):
@@ -90,3 +84,41 @@ class LinearLipschitzLayer(LipschitzLayer):
                 f"beside the batch. Received: {self.mapped_shape}"
             )
         return self.power_iterate.estimate(linear_map, iterations)
+
+
+class InnerMapLipschitzLayer(LipschitzLayer):
+    """A layer whose constant follows from the norm of a linear map inside it.
+
+    A subclass says which map in `inner_map`, with the norm that it has for any
+    weights, and what follows from that norm in `constant_of_norm`. A
+    certificate bounds the norm anew, rounding included.
+    """
+
+    def inner_map(self, input_shape):
+        """The `LinearMap` inside the layer for inputs of this shape.
+
+        Args:
+            input_shape: Shape of the input, with the batch.
+        """
+        raise NotImplementedError
+
+    def constant_of_norm(self, norm):
+        """The constant of the layer, increasing in the norm of its inner map.
+
+        Args:
+            norm: Float, or a rigorous upper bound, which knows no difference
+                and no quotient.
+
+        Returns:
+            A number that may be too large but not too small.
+        """
+        raise NotImplementedError
+
+    # The shape that the layer was built on.
+    mapped_shape = None
+
+    def lipschitz_constant(self):
+        """The l2 Lipschitz constant that the layer has for any weights."""
+        return self.constant_of_norm(
+            self.inner_map(self.mapped_shape).known_norm
+        )

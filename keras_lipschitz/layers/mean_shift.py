@@ -1,8 +1,27 @@
+import collections
+import contextlib
+
 import keras
 from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
+
+_measured = []
+
+
+@contextlib.contextmanager
+def measuring():
+    """Within, layers called for inference subtract the mean of the batch.
+
+    Yields:
+        Dict from the `id` of each layer to the list of means that it met.
+    """
+    _measured.append(collections.defaultdict(list))
+    try:
+        yield _measured[-1]
+    finally:
+        _measured.pop()
 
 
 @register
@@ -83,6 +102,9 @@ class MeanShift(LipschitzLayer, keras.layers.Layer):
             kept = self.momentum * mean
             mean = self.batch_mean(x)
             self.moving_mean.assign(kept + (1.0 - self.momentum) * mean)
+        elif _measured:
+            mean = self.batch_mean(x)
+            _measured[-1][id(self)].append(mean)
         return ops.cast(x - self.along_axis(mean, x), inputs.dtype)
 
     def batch_mean(self, x):

@@ -141,6 +141,8 @@ class CalibratedLipschitzMargin(MarginLoss):
         unit = ops.stop_gradient(slack) if self.detach else slack
         unit = ops.maximum(self.constant_scale * unit, SMALLEST_SLACK)
         if self.form == "pairwise":
+            # The label has no margin against itself, and no slack.
+            unit = ops.where(is_label, 1.0, unit)
             asked = ops.where(is_label, 0.0, self.offset)
             outputs = margins(logits, is_label) / unit + asked
         else:

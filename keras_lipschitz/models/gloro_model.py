@@ -303,9 +303,18 @@ class GloroModel(keras.Model):
     @property
     def variables(self):
         # JAX bakes into a compiled step what is not state of the model.
+        return [*super().variables, *self._loss_variables()]
+
+    @property
+    def trainable_weights(self):
+        return [*super().trainable_weights, *self._learned_by_loss()]
+
+    def _loss_variables(self):
         losses = keras.tree.flatten(getattr(self, "loss", None))
-        of_losses = [v for x in losses for v in getattr(x, "variables", ())]
-        return [*super().variables, *of_losses]
+        return [v for x in losses for v in getattr(x, "variables", ())]
+
+    def _learned_by_loss(self):
+        return [v for v in self._loss_variables() if v.trainable]
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -415,12 +424,18 @@ class GloroModel(keras.Model):
         if self.certificate is not None:
             text = self.certificate.to_json().encode()
             store["certificate"] = np.frombuffer(text, "uint8")
+        for variable in self._learned_by_loss():
+            store[f"loss_{variable.name}"] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store):
         self.certificate = None
         if "certificate" in store.keys():
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
+        for variable in self._learned_by_loss():
+            name = f"loss_{variable.name}"
+            if name in store.keys():
+                variable.assign(np.asarray(store[name]))
 
 
 def _chosen_bound(bound, norm):

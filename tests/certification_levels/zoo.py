@@ -53,6 +53,12 @@ def _branches():
     return keras.Model(x, layers.Dense(3)(layers.Flatten()(joined)))
 
 
+def _combined():
+    x = keras.Input(IMAGE)
+    y = kl.layers.ConvexCombination()([x, kl.layers.MinMax()(x)])
+    return keras.Model(x, layers.Dense(3)(layers.Flatten()(y)))
+
+
 def _shared():
     x = keras.Input((6,))
     dense = layers.Dense(6, activation="relu6")
@@ -114,8 +120,21 @@ NETWORKS = {
     "lipschitz_depthwise": _of(kl.layers.LipschitzDepthwiseConv2D, 3),
     "relu": _of(layers.ReLU, max_value=0.7, negative_slope=0.1),
     "leaky_relu": _of(layers.LeakyReLU, 0.17),
+    "distances": _stack(
+        lambda: kl.layers.LInfDist(9, use_bias=True),
+        kl.layers.MeanShift,
+        shape=(40,),
+    ),
+    "distances_of_patches": _of(
+        kl.layers.LInfDistConv2D, 5, 3, strides=2, padding="same"
+    ),
     "prelu": _of(layers.PReLU, keras.initializers.Constant(-0.3)),
     "activation": _of(layers.Activation, "relu6"),
+    "relu_theta": _of(kl.layers.ReLUTheta),
+    "clipped_min_max": _of(kl.layers.ClippedMinMax),
+    "batch_centering": _of(kl.layers.BatchCentering),
+    "layer_centering": _of(kl.layers.LayerCentering),
+    "lipschitz_prelu": _of(kl.layers.LipschitzPReLU),
     "min_max": _of(kl.layers.MinMax),
     "min_max_adjacent": _of(kl.layers.MinMax, pairing="adjacent"),
     "group_sort": _of(kl.layers.GroupSort),
@@ -185,4 +204,14 @@ FUNCTIONS = {
     "conv_gelu": _of(layers.Conv2D, 4, 3, activation="gelu"),
     "elu_layer": _of(layers.ELU, 0.7),
     "l2_norm_pooling": _of(kl.layers.L2NormPooling2D, 2),
+    "householder": _of(kl.layers.Householder),
+    "convex_combination": _combined,
+    "sll_dense": _vector(kl.layers.SLLDense, 40),
+    "sll_conv2d": _of(kl.layers.SLLConv2D, 4),
+    "cpl_dense": _vector(kl.layers.CPLDense, 40),
+    "cpl_conv2d": _of(kl.layers.CPLConv2D, 4),
+    "sandwich_dense": _vector(kl.layers.SandwichDense, 7),
+    "sandwich_conv2d": _of(kl.layers.SandwichConv2D, 5, 3),
+    "soc_conv2d": _of(kl.layers.SOCConv2D, 4, 3),
+    "bro_conv2d": _of(kl.layers.BROConv2D, 4, 3),
 }

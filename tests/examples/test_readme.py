@@ -34,6 +34,8 @@ def test_what_it_lists_exists():
     table = README.split("## What there is")[1].split("\n## ")[0]
     rooms = {
         "Layers": keras_lipschitz.layers,
+        "1-Lipschitz by construction": keras_lipschitz.layers,
+        "l_inf distance": keras_lipschitz.layers,
         "Callbacks": keras_lipschitz.callbacks,
     }
     for room, module in rooms.items():

@@ -25,6 +25,17 @@ CASES = [
     (layers.InvertibleUpsampling, {"pool_size": (2, 3), **FIRST}, IMAGE),
     (layers.L2NormPooling2D, {}, IMAGE),
     (layers.L2NormPooling2D, {"pool_size": 4, "padding": "same"}, IMAGE),
+    (layers.LInfDist, {"units": 3, "use_bias": True, "p": 8.0}, (4, 2, 5)),
+    (
+        layers.LInfDistConv2D,
+        {"filters": 4, "kernel_size": (3, 2), "strides": 2, "padding": "same"},
+        IMAGE,
+    ),
+    (
+        layers.LInfDistConv2D,
+        {"filters": 3, "kernel_size": 2, "use_bias": True, **FIRST},
+        IMAGE,
+    ),
     (layers.LipschitzConv2D, {"filters": 3, "kernel_size": 3}, IMAGE),
     (
         layers.LipschitzConv2D,
@@ -38,6 +49,8 @@ CASES = [
         {"kernel_size": 3, "strides": 2, "padding": "same"},
         IMAGE,
     ),
+    (layers.MeanShift, {}, IMAGE),
+    (layers.MeanShift, {"axis": 1, "momentum": 0.5}, (4, 6, 5)),
     (layers.MinMax, {}, IMAGE),
     (layers.MinMax, {"axis": 1}, (4, 6, 5)),
     (layers.MinMax, {"pairing": "adjacent"}, IMAGE),
@@ -76,7 +89,11 @@ def test_layer(layer_class, init_kwargs, input_shape):
 
 
 def test_no_public_layer_is_left_out():
-    abstract = {layers.LipschitzLayer, layers.LinearLipschitzLayer}
+    abstract = {
+        layers.InnerMapLipschitzLayer,
+        layers.LinearLipschitzLayer,
+        layers.LipschitzLayer,
+    }
     # Those that are 1-Lipschitz by construction have tests of their own.
     public = {
         c

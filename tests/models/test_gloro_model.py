@@ -31,9 +31,7 @@ def test_output_is_logits_and_bottom(trained, data):
     np.testing.assert_array_equal(outputs[:, :3], logits_of(trained, x))
     np.testing.assert_allclose(
         outputs[:, 3],
-        slow_bottom(
-            outputs[:, :3], trained.certificate.margin_constants, 0.3
-        ),
+        slow_bottom(outputs[:, :3], trained.certificate.margin_constants, 0.3),
         rtol=1e-5,
     )
 
@@ -42,10 +40,7 @@ def test_output_is_logits_and_bottom(trained, data):
 def test_margin_constants_are_the_product_of_the_svd_norms(trained):
     certificate = trained.certify()
     product = np.prod(
-        [
-            np.linalg.norm(explicit_matrix(trained.base, i), 2)
-            for i in (0, 2, 5)
-        ]
+        [np.linalg.norm(explicit_matrix(trained.base, i), 2) for i in (0, 2, 5)]
     )
     head = keras.ops.convert_to_numpy(trained.base.layers[-1].kernel)
     head = head.astype("float64")
@@ -149,9 +144,7 @@ def test_linear_model_has_the_exact_radius():
     radii = model.certified_radius(x)
     np.testing.assert_allclose(radii, truth, rtol=1e-6)
     labels, _ = model.predict_certified(x)
-    np.testing.assert_array_equal(
-        labels >= 0, np.array(truth) > 0.25
-    )
+    np.testing.assert_array_equal(labels >= 0, np.array(truth) > 0.25)
 
 
 @multi_backend
@@ -177,9 +170,7 @@ def test_tie_among_losers_does_not_matter():
 
 @multi_backend
 def test_constant_network_is_certified_at_any_epsilon():
-    base = keras.Sequential(
-        [keras.Input((2,)), keras.layers.Dense(2)]
-    )
+    base = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
     base.set_weights([np.zeros((2, 2)), np.array([1.0, 0.0])])
     model = kl.GloroModel(base, 1e30)
     labels, radii = model.predict_certified(np.ones((1, 2), "float32"))
@@ -252,9 +243,7 @@ def test_changed_weights_are_certified_anew(way, data, tmp_path):
     assert model.certificate.weights != old.weights
     np.testing.assert_allclose(
         outputs[:, 3],
-        slow_bottom(
-            outputs[:, :3], model.certificate.margin_constants, 0.1
-        ),
+        slow_bottom(outputs[:, :3], model.certificate.margin_constants, 0.1),
         rtol=1e-5,
     )
     reference = kl.GloroModel(model.base, 0.1).certify()
@@ -275,9 +264,7 @@ def test_eager_call_after_surgery_is_certified_anew(data):
     outputs = keras.ops.convert_to_numpy(model(x))
     np.testing.assert_allclose(
         outputs[:, 3],
-        slow_bottom(
-            outputs[:, :3], model.certificate.margin_constants, 0.1
-        ),
+        slow_bottom(outputs[:, :3], model.certificate.margin_constants, 0.1),
         rtol=1e-5,
     )
 

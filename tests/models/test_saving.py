@@ -35,13 +35,9 @@ def test_loaded_model_is_the_same(trained, saved, data):
         loaded.predict(x, verbose=0), trained.predict(x, verbose=0)
     )
     assert loaded.certificate.to_json() == trained.certificate.to_json()
-    for a, b in zip(
-        loaded.get_weights(), trained.get_weights(), strict=True
-    ):
+    for a, b in zip(loaded.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
-    assert loaded.evaluate(x, y, verbose=0) == trained.evaluate(
-        x, y, verbose=0
-    )
+    assert loaded.evaluate(x, y, verbose=0) == trained.evaluate(x, y, verbose=0)
 
 
 @multi_backend
@@ -116,9 +112,7 @@ def test_foreign_certificate_is_replaced(trained, data):
     foreign = kl.GloroModel(small_classifier(), 0.3).certify()
     honest = trained.predict(x, verbose=0)
     trained.certificate = foreign
-    np.testing.assert_allclose(
-        trained.predict(x, verbose=0), honest, rtol=1e-6
-    )
+    np.testing.assert_allclose(trained.predict(x, verbose=0), honest, rtol=1e-6)
     assert trained.certificate is not foreign
 
 

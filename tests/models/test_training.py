@@ -114,9 +114,7 @@ def test_mixed_precision(data, policy):
 
 @multi_backend
 def test_validation_in_fit_certifies_by_the_estimate(data):
-    model, history = train(
-        data, metrics=["vra"], fit={"validation_data": data}
-    )
+    model, history = train(data, metrics=["vra"], fit={"validation_data": data})
     vra = model.evaluate(*data, verbose=0, return_dict=True)["vra"]
     assert history["val_vra"][-1] == pytest.approx(vra, abs=0.05)
 
@@ -130,9 +128,7 @@ def test_radius_metrics_in_fit_and_evaluate(data):
         "clean_accuracy",
         "rejection_rate",
     ]
-    model, history = train(
-        data, metrics=metrics, fit={"validation_data": data}
-    )
+    model, history = train(data, metrics=metrics, fit={"validation_data": data})
     results = model.evaluate(*data, verbose=0, return_dict=True)
     _, radii = model.predict_certified(data[0])
     right = model.base.predict(data[0], verbose=0).argmax(1) == data[1]

@@ -1,6 +1,7 @@
 """How far entries move at most: rules for the l_inf norm."""
 
 import functools
+import math
 
 import numpy as np
 from keras import layers
@@ -11,15 +12,26 @@ from keras_lipschitz.bounds.rules import activations
 from keras_lipschitz.bounds.rules import regularization
 from keras_lipschitz.bounds.rules.merging import check_axis
 from keras_lipschitz.bounds.rules.reshaping import check_interpolation
+from keras_lipschitz.bounds.rules.sizes import spatial_sizes
+from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
 from keras_lipschitz.layers.group_sort import GroupSort
 from keras_lipschitz.layers.invertible_downsampling import (
     InvertibleDownsampling,
 )
 from keras_lipschitz.layers.invertible_upsampling import InvertibleUpsampling
+from keras_lipschitz.layers.l2_norm_pooling2d import L2NormPooling2D
 from keras_lipschitz.layers.linf_dist import LInfDist
 from keras_lipschitz.layers.linf_dist_conv2d import LInfDistConv2D
 from keras_lipschitz.layers.mean_shift import MeanShift
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.layers.relu_theta import ReLUTheta
+from keras_lipschitz.layers.scaled_average_pooling2d import (
+    ScaledAveragePooling2D,
+)
+from keras_lipschitz.layers.scaled_global_average_pooling2d import (
+    ScaledGlobalAveragePooling2D,
+)
+from keras_lipschitz.ops.rounding import root_up
 
 # Functions of each entry by itself are as steep in every norm.
 for _rule, *_types in (
@@ -36,8 +48,10 @@ for _rule, *_types in (
     LInfDist,
     LInfDistConv2D,
     MeanShift,
+    ClippedMinMax,
     GroupSort,
     MinMax,
+    ReLUTheta,
     InvertibleDownsampling,
     InvertibleUpsampling,
     layers.AveragePooling1D,
@@ -72,6 +86,17 @@ def no_entry_moves_further(layer, x):
     """Entries stay, are averaged, compared or sorted; or the distance of all
     of them from a point is taken, which moves as far as one of them."""
     return x.constant
+
+
+@register_rule(L2NormPooling2D, ScaledAveragePooling2D, norm="inf")
+def pooling_of_the_l2_norm(layer, x):
+    """Entries of a window that all move add up to the root of their number."""
+    return x.constant * root_up(layer.window_area)
+
+
+@register_rule(ScaledGlobalAveragePooling2D, norm="inf")
+def scaled_global_average_pooling(layer, x):
+    return x.constant * root_up(math.prod(spatial_sizes(layer, x)))
 
 
 @register_rule(layers.UpSampling2D, norm="inf")

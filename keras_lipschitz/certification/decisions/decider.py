@@ -63,16 +63,18 @@ class Decider:
             Integer array `(samples,)`, and float64 array `(samples,)`: zero
             where nothing is proved.
         """
-        batch_size = batch_size or self._batch_size()
+        batch_size = batch_size or self.batch_size
         decided = [
-            self._decide(batch) for batch in batches(x, batch_size, self.dtype)
+            self.decide(batch) for batch in batches(x, batch_size, self.dtype)
         ]
         if not decided:
             return np.zeros(0, "int64"), np.zeros(0)
         labels, radii = zip(*decided, strict=True)
         return np.concatenate(labels), np.concatenate(radii)
 
-    def _batch_size(self):
+    @property
+    def batch_size(self):
+        """How many samples need little memory."""
         entries = sum(
             math.prod(size or 1 for size in shape)
             for step in self.graph.steps
@@ -80,7 +82,8 @@ class Decider:
         )
         return max(1, _LARGEST_BATCH // max(entries, 1))
 
-    def _decide(self, x):
+    def decide(self, x):
+        """The same for one batch, a float64 array that it may change."""
         finite = np.isfinite(x).all(axis=tuple(range(1, x.ndim)))
         x[~finite] = 0.0
         with np.errstate(over="ignore", invalid="ignore"):

@@ -82,26 +82,12 @@ class Deviation:
         size = norms_up(value, self.norm)
         entries = math.prod(value.shape[1:])
         terms = self._terms(step, evaluation, inputs, entries)
-        reach = [self._reach(step, i, x) for i, x in enumerate(inputs)]
-
-        def deviate(form, deviations):
-            flushed = [
-                d + _fixed(form.tiny * math.sqrt(x.entries))
-                for d, x in zip(deviations, inputs, strict=True)
-            ]
-            moved = [r + d for r, d in zip(reach, flushed, strict=True)]
-            grown = self.network.gained(step, moved)
-            rounding = form.gamma(evaluation.roundings) + evaluation.spread
-            local = rounding * (_fixed(terms) + grown) if rounding else 0.0
-            lost = self._lost(form, evaluation, inputs, moved, entries)
-            exact = self.network.carried(step, flushed)
-            return (exact + local + lost) * _UP, grown
-
-        host, _ = deviate(DOUBLE, [x.host for x in inputs])
+        rounded = (step, evaluation, inputs, terms, entries)
+        host, _ = self._deviated(DOUBLE, [x.host for x in inputs], *rounded)
         deployed, limit = np.zeros_like(host), np.full(len(size), np.inf)
         if self.deployed is not None:
-            deployed, grown = deviate(
-                self.deployed, [x.deployed for x in inputs]
+            deployed, grown = self._deviated(
+                self.deployed, [x.deployed for x in inputs], *rounded
             )
             room = self.deployed.largest / 4 - terms - grown[:, 0]
             limit = radius_within(room, grown[:, 1])
@@ -113,6 +99,25 @@ class Deviation:
             deployed=deployed,
             limit=np.min([limit, *(x.limit for x in inputs)], axis=0),
         )
+
+    def _deviated(
+        self, form, deviations, step, evaluation, inputs, terms, entries
+    ):
+        """How far the output deviates, and how much its terms may grow."""
+        flushed = [
+            d + _fixed(form.tiny * math.sqrt(x.entries))
+            for d, x in zip(deviations, inputs, strict=True)
+        ]
+        moved = [
+            self._reach(step, i, x) + d
+            for i, (x, d) in enumerate(zip(inputs, flushed, strict=True))
+        ]
+        grown = self.network.gained(step, moved)
+        rounding = form.gamma(evaluation.roundings) + evaluation.spread
+        local = rounding * (_fixed(terms) + grown) if rounding else 0.0
+        lost = self._lost(form, evaluation, inputs, moved, entries)
+        exact = self.network.carried(step, flushed)
+        return (exact + local + lost) * _UP, grown
 
     def _terms(self, step, evaluation, inputs, entries):
         """Upper bound of `||t(|z|)||`, `(batch,)`."""

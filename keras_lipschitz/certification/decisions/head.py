@@ -77,18 +77,19 @@ class Head:
         factor = 1.0 + 2.0 * DOUBLE.gamma(self.evaluation.roundings)
         terms = self.evaluation.absolute(np.abs(body.value)) * factor
         anchor = logits.argmax(axis=1)
-        host, _ = self._deviate(DOUBLE, body.host, body, terms, anchor)
+        host, _ = self.deviate(DOUBLE, body.host, body, terms, anchor)
         deployed, limit = np.zeros_like(host), body.limit
         if self.deployed is not None:
-            deployed, moved = self._deviate(
+            deployed, moved = self.deviate(
                 self.deployed, body.deployed, body, terms, anchor
             )
-            grown = self._gain() * moved
+            grown = self.gain * moved
             room = self.deployed.largest / 4 - terms.max(axis=1) - grown[:, 0]
             limit = np.minimum(limit, radius_within(room, grown[:, 1]))
         return logits, host, deployed, limit
 
-    def _deviate(self, form, deviation, body, terms, anchor):
+    def deviate(self, form, deviation, body, terms, anchor):
+        """How far margins against the anchor deviate from exact ones."""
         entries = body.entries
         flushed = deviation + [form.tiny * entries, 0.0]
         constant = self.network.constants[self.network.last]
@@ -110,7 +111,8 @@ class Head:
         total = exact + rounding * grown + lost[:, None, :]
         return total * _UP, moved
 
-    def _gain(self):
+    @property
+    def gain(self):
         """How much a logit's sum of absolute terms grows at most."""
         if self.network.composition.norm == "inf":
             return row_norm_bounds(self.rows, order=1).max()

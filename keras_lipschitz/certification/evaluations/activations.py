@@ -9,12 +9,15 @@ from keras import layers
 from scipy import special
 
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import increasing_box
+from keras_lipschitz.certification.evaluations.evaluation import kinked_box
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.certification.evaluations.evaluation import spread_of
 from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.ops.activations import activation_constant
+from keras_lipschitz.ops.activations import is_increasing
 
 # NumPy's and SciPy's functions are taken to be right to 2^-44, relative to
 # the sum of 1 and the argument; they are tested against exact values.
@@ -109,15 +112,26 @@ def evaluation_of_activation(activation):
     """
     function = keras.activations.get(activation)
     if function in _SELECTIONS:
-        return Evaluation(_SELECTIONS[function])
+        compute = _SELECTIONS[function]
+        return Evaluation(compute, box=increasing_box(compute))
     if function in _LEAKY:
+        compute = _LEAKY[function]
         return Evaluation(
-            _LEAKY[function], roundings=2, spread=spread_of(_LEAK)
+            compute,
+            roundings=2,
+            spread=spread_of(_LEAK),
+            box=increasing_box(compute),
         )
     name = getattr(function, "__name__", repr(function))
     if function in _FUNCTIONS:
-        slope = activation_constant(function)
-        return _approximate(_FUNCTIONS[function], name, slope)
+        compute, slope = _FUNCTIONS[function], activation_constant(function)
+        increases = is_increasing(function)
+        return dataclasses.replace(
+            _approximate(compute, name, slope),
+            box=increasing_box(compute)
+            if increases
+            else _steepest_box(compute, slope),
+        )
     known = {f.__name__ for f in (*_SELECTIONS, *_LEAKY, *_FUNCTIONS)}
     raise ValueError(
         f"It is not known how the activation {name!r} rounds. Expected one of "
@@ -137,6 +151,18 @@ def _approximate(function, name, slope):
     )
 
 
+def _steepest_box(compute, slope):
+    """No further from the value in the middle than the slope allows."""
+
+    def box(ends):
+        lower, upper = ends
+        value = compute((lower + upper) / 2.0)
+        reach = slope * (upper - lower) / 2.0
+        return value - reach, value + reach
+
+    return box
+
+
 @register_evaluation(layers.Activation)
 def activation(layer, step):
     return evaluation_of_activation(layer.activation)
@@ -145,26 +171,34 @@ def activation(layer, step):
 @register_evaluation(layers.ReLU)
 def relu(layer, step):
     slope, largest = layer.negative_slope or 0.0, layer.max_value
+
+    def compute(x):
+        return _relu(x, slope, largest)
+
     return Evaluation(
-        lambda x: _relu(x, slope, largest),
+        compute,
         roundings=2 if slope else 0,
         spread=spread_of(slope, largest or 0.0),
+        box=kinked_box(compute),
     )
 
 
 @register_evaluation(layers.LeakyReLU)
 def leaky_relu(layer, step):
+    compute = functools.partial(_relu, negative_slope=layer.negative_slope)
     return Evaluation(
-        lambda x: _relu(x, layer.negative_slope),
+        compute,
         roundings=2,
         spread=spread_of(layer.negative_slope),
+        box=kinked_box(compute),
     )
 
 
 @register_evaluation(layers.PReLU)
 def prelu(layer, step):
     alpha = host_array(layer.alpha)
-    return Evaluation(lambda x: _relu(x, alpha), roundings=2)
+    compute = functools.partial(_relu, negative_slope=alpha)
+    return Evaluation(compute, roundings=2, box=kinked_box(compute))
 
 
 @register_evaluation(layers.ELU)
@@ -174,4 +208,5 @@ def elu(layer, step):
         _approximate(function, "elu", abs(layer.alpha)),
         offset=1.0 + abs(layer.alpha),
         spread=spread_of(layer.alpha),
+        box=kinked_box(function),
     )

@@ -14,6 +14,9 @@ from keras_lipschitz.layers.linf_dist import LInfDist
 from keras_lipschitz.layers.linf_dist_conv2d import LInfDistConv2D
 from keras_lipschitz.layers.mean_shift import MeanShift
 
+# How many boxes to look at together: their distances fit a cache.
+_BLOCK = 128
+
 
 @register_evaluation(LInfDist)
 def linf_dist(layer, step):
@@ -41,11 +44,52 @@ def _distances(layer, patches):
         y = y.reshape(*x.shape[:-1], len(points))
         return np.moveaxis(y, -1, 1) if first else y
 
+    def box(ends):
+        lower, upper = (patches(end) for end in ends)
+        shape = (*lower.shape[:-1], len(points))
+        near, far = distance_bounds(
+            lower.reshape(-1, lower.shape[-1]),
+            upper.reshape(-1, upper.shape[-1]),
+            points,
+        )
+        ends = (y.reshape(shape) + bias for y in (near, far))
+        return tuple(np.moveaxis(y, -1, 1) if first else y for y in ends)
+
     offset = np.abs(points).max(axis=1) + np.abs(bias)
-    return Evaluation(compute, roundings=2, offset=offset)
+    return Evaluation(compute, roundings=2, offset=offset, box=box)
 
 
-def patches_of(layer, x, fill=0.0):
+def distance_bounds(lower, upper, points):
+    """The smallest and the largest l_inf distance from each point in boxes.
+
+    Args:
+        lower: Array `(boxes, entries)`.
+        upper: Array of the same shape.
+        points: Array `(points, entries)`.
+
+    Returns:
+        Two arrays `(boxes, points)`.
+    """
+    far = np.maximum(
+        distance.cdist(lower, points, "chebyshev"),
+        distance.cdist(upper, points, "chebyshev"),
+    )
+    near = np.zeros_like(far)
+    for start in range(0, len(lower), _BLOCK):
+        rows = slice(start, start + _BLOCK)
+        closest, gap = near[rows], np.empty_like(near[rows])
+        # One entry at a time: the differences of all would fill the memory.
+        for low, high, w in zip(
+            lower[rows].T, upper[rows].T, points.T, strict=True
+        ):
+            np.subtract(low[:, None], w, out=gap)
+            np.maximum(closest, gap, out=closest)
+            np.subtract(w, high[:, None], out=gap)
+            np.maximum(closest, gap, out=closest)
+    return near, far
+
+
+def patches_of(layer, x):
     """Array `(batch, height, width, patch)` of what filters look at."""
     if layer.data_format == "channels_first":
         x = np.moveaxis(x, 1, -1)
@@ -56,7 +100,7 @@ def patches_of(layer, x, fill=0.0):
                 x.shape[1:3], layer.kernel_size, layer.strides, strict=True
             )
         ]
-        x = np.pad(x, ((0, 0), *widths, (0, 0)), constant_values=fill)
+        x = np.pad(x, ((0, 0), *widths, (0, 0)))
     windows = sliding_window_view(x, layer.kernel_size, axis=(1, 2))
     down, right = layer.strides
     windows = np.moveaxis(windows[:, ::down, ::right], 3, -1)

@@ -37,6 +37,9 @@ class Evaluation:
             the layer can stretch all of this.
         refusal: Why nothing is known of the arithmetic of other libraries, or
             `None`.
+        box: Function of a pair `(lower, upper)` for each input that returns
+            such a pair for the output, with at most twice the terms and twice
+            the roundings, and eight; or `None`.
     """
 
     compute: Callable
@@ -47,6 +50,7 @@ class Evaluation:
     gain: float | None = None
     slope: float = 1.0
     refusal: str | None = None
+    box: Callable | None = None
 
     def then(self, after):
         """This evaluation followed by that of an activation."""
@@ -60,6 +64,9 @@ class Evaluation:
             and (lambda *inputs: self.absolute(*inputs) + after.offset),
             slope=self.slope * after.slope,
             refusal=self.refusal or after.refusal,
+            box=self.box
+            and after.box
+            and (lambda *boxes: after.box(self.box(*boxes))),
         )
 
 
@@ -93,6 +100,42 @@ def register_evaluation(*layer_types):
 def registered_evaluation(layer):
     """The registered function for a layer, or `None`. Goes by exact type."""
     return _EVALUATIONS.get(type(layer))
+
+
+def increasing_box(compute):
+    """The `box` of a layer whose entries never fall when its inputs rise."""
+
+    def box(*boxes):
+        lowers, uppers = zip(*boxes, strict=True)
+        return compute(*lowers), compute(*uppers)
+
+    return box
+
+
+def monotone_box(compute):
+    """The `box` of a layer of monotone functions of one entry each."""
+
+    def box(ends):
+        one, other = map(compute, ends)
+        return np.minimum(one, other), np.maximum(one, other)
+
+    return box
+
+
+def kinked_box(compute):
+    """The `box` of functions that are monotone on each side of zero, and
+    zero there."""
+    monotone = monotone_box(compute)
+
+    def box(ends):
+        lower, upper = monotone(ends)
+        crosses = (ends[0] < 0.0) & (ends[1] > 0.0)
+        return (
+            np.where(crosses, np.minimum(lower, 0.0), lower),
+            np.where(crosses, np.maximum(upper, 0.0), upper),
+        )
+
+    return box
 
 
 def spread_of(*numbers):

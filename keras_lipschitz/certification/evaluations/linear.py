@@ -19,9 +19,18 @@ from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.certification.evaluations.host import host_array
+from keras_lipschitz.certification.norms.operators import (
+    CircularConvolutionOperator,
+)
 from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.ops.circular_convolution import CircularConvolutionMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
+
+COMPUTED_KERNEL = (
+    "its kernel is computed from other weights at every call "
+    "(`keras_lipschitz.models.to_plain` stores it)"
+)
 
 
 def linear_evaluation(layer, linear_map):
@@ -39,7 +48,7 @@ def linear_evaluation(layer, linear_map):
         return _evaluation(
             layer, operator, lambda x, matrix: x @ matrix.T, operator.matrix
         )
-    if isinstance(linear_map, ConvolutionMap):
+    if isinstance(linear_map, (ConvolutionMap, CircularConvolutionMap)):
         return _convolution(layer, operator, linear_map.data_format)
     return None
 
@@ -59,11 +68,19 @@ def _convolution(layer, operator, data_format):
 
     def apply(x, kernel):
         x = np.moveaxis(x, 1, -1) if first else x
-        y = batch_convolution(operator.with_entries(kernel), x)
+        y = convolve(operator.with_entries(kernel), x)
         return np.moveaxis(y, -1, 1) if first else y
 
-    shape = (-1, *[1] * operator.rank) if first else (-1,)
+    rank = operator.kernel.ndim - 2
+    shape = (-1, *[1] * rank) if first else (-1,)
     return _evaluation(layer, operator, apply, operator.kernel, shape)
+
+
+def convolve(operator, x):
+    """A convolution of a batch with the channels last, zero or circular."""
+    if isinstance(operator, CircularConvolutionOperator):
+        return batch_convolution(operator.unrolled, operator.continued(x))
+    return batch_convolution(operator, x)
 
 
 def _evaluation(layer, operator, apply, kernel, bias_shape=None):
@@ -71,6 +88,13 @@ def _evaluation(layer, operator, apply, kernel, bias_shape=None):
     bias = np.zeros(1) if bias is None else host_array(bias)
     if bias_shape is not None:
         bias = bias.reshape(bias_shape)
+
+    def box(ends):
+        lower, upper = ends
+        middle = apply((lower + upper) / 2.0, kernel) + bias
+        reach = apply((upper - lower) / 2.0, np.abs(kernel))
+        return middle - reach, middle + reach
+
     linear = Evaluation(
         lambda x: apply(x, kernel) + bias,
         # One product and a sum for each term, the bias included; one to spare.
@@ -79,6 +103,7 @@ def _evaluation(layer, operator, apply, kernel, bias_shape=None):
         absolute=lambda x: apply(x, np.abs(kernel)) + np.abs(bias),
         gain=absolute_norm(operator),
         refusal=_refusal(layer),
+        box=box,
     )
     return linear.then(evaluation_of_activation(layer.activation))
 
@@ -97,4 +122,4 @@ def _refusal(layer):
     as_keras = type(layer).call.__module__.partition(".")[0] == "keras"
     if as_keras and isinstance(layer.kernel, keras.Variable):
         return None
-    return "its kernel is computed from other weights at every call"
+    return COMPUTED_KERNEL

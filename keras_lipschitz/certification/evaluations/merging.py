@@ -6,6 +6,7 @@ import numpy as np
 from keras import layers
 
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
@@ -28,12 +29,24 @@ def pairwise(layer, step):
     def compute(*inputs):
         return functools.reduce(merge, _of_one_rank(inputs)) / parts
 
-    return Evaluation(compute, roundings=0 if selects else len(step.inputs) + 2)
+    def subtracted(x, y):
+        return compute(x[0], y[1]), compute(x[1], y[0])
+
+    return Evaluation(
+        compute,
+        roundings=0 if selects else len(step.inputs) + 2,
+        box=subtracted
+        if isinstance(layer, layers.Subtract)
+        else increasing_box(compute),
+    )
 
 
 @register_evaluation(layers.Concatenate)
 def concatenate(layer, step):
-    return Evaluation(lambda *inputs: np.concatenate(inputs, axis=layer.axis))
+    def compute(*inputs):
+        return np.concatenate(inputs, axis=layer.axis)
+
+    return Evaluation(compute, box=increasing_box(compute))
 
 
 def _of_one_rank(inputs):

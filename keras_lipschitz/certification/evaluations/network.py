@@ -1,5 +1,6 @@
 """A network with all that is needed to evaluate it with proven accuracy."""
 
+from keras_lipschitz.bounds.composition import is_linear
 from keras_lipschitz.bounds.composition import key_of
 from keras_lipschitz.bounds.rules.regularization import INACTIVE
 from keras_lipschitz.certification.evaluations.evaluation import (
@@ -89,7 +90,7 @@ def _evaluation_of(step, linear_map):
     registered = registered_evaluation(step.layer)
     if registered is not None:
         return registered(step.layer, step)
-    if linear_map is not None:
+    if linear_map is not None and is_linear(step):
         return linear_evaluation(step.layer, linear_map)
     if type(step.layer) in INACTIVE:
         return PASSED_ON

@@ -1,5 +1,6 @@
 """Layers that move, copy, drop, sort or pass on entries: nothing rounds."""
 
+import dataclasses
 import functools
 import math
 
@@ -9,6 +10,7 @@ from keras import ops
 
 from keras_lipschitz.bounds.registry import cannot_bound
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
@@ -68,9 +70,10 @@ def rearrangement(layer, step):
 
 @register_evaluation(layers.UpSampling2D)
 def up_sampling_2d(layer, step):
-    if layer.interpolation == "nearest":
-        return rearrangement(layer, step)
-    return None
+    if layer.interpolation != "nearest":
+        return None
+    copied = rearrangement(layer, step)
+    return dataclasses.replace(copied, box=increasing_box(copied.compute))
 
 
 @register_evaluation(MinMax, GroupSort)

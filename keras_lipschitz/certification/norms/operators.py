@@ -6,8 +6,13 @@ import numpy as np
 from keras import ops
 from scipy import linalg
 
+from keras_lipschitz.certification.norms.circular import (
+    CircularConvolutionOperator,
+)
 from keras_lipschitz.certification.norms.convolution import ConvolutionOperator
 from keras_lipschitz.certification.norms.linear_operator import Operator
+from keras_lipschitz.ops.circular_convolution import CircularConvolutionMap
+from keras_lipschitz.ops.circular_convolution import circular_padding
 from keras_lipschitz.ops.linear_maps import BlockDenseMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
@@ -111,9 +116,18 @@ def operator_of(linear_map):
         return DiagonalOperator(kernel.ravel())
     if isinstance(linear_map, ConvolutionMap):
         return _convolution(linear_map, kernel)
+    if isinstance(linear_map, CircularConvolutionMap):
+        return CircularConvolutionOperator(
+            kernel,
+            tuple(linear_map.spatial_shape),
+            tuple(linear_map.strides),
+            circular_padding(kernel.shape[:-2], linear_map.strides),
+            linear_map.groups,
+        )
     raise ValueError(
         "Expected a DenseMap, BlockDenseMap, ConvolutionMap, "
-        "DepthwiseConvolutionMap or DiagonalMap. Received: "
+        "DepthwiseConvolutionMap, CircularConvolutionMap or DiagonalMap. "
+        "Received: "
         f"{type(linear_map).__name__}"
     )
 

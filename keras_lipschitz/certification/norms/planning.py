@@ -7,6 +7,9 @@ import numpy as np
 from keras_lipschitz.certification.norms.families import MatrixFamily
 from keras_lipschitz.certification.norms.frequencies import ConvolutionFamily
 from keras_lipschitz.certification.norms.operators import BlockOperator
+from keras_lipschitz.certification.norms.operators import (
+    CircularConvolutionOperator,
+)
 from keras_lipschitz.certification.norms.operators import ConvolutionOperator
 from keras_lipschitz.certification.norms.torus import Circle
 from keras_lipschitz.certification.norms.torus import Polyphase
@@ -28,6 +31,8 @@ def family_of(operator, vector):
     """
     if isinstance(operator, BlockOperator):
         return MatrixFamily(operator.blocks)
+    if isinstance(operator, CircularConvolutionOperator):
+        return operator.family()
     if not isinstance(operator, ConvolutionOperator):
         return MatrixFamily(operator.dense()[None])
     rows, columns = operator.shape

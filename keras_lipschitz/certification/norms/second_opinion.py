@@ -7,6 +7,9 @@ import numpy as np
 from keras_lipschitz.certification.norms.families import MatrixFamily
 from keras_lipschitz.certification.norms.lanczos import top_singular_vector
 from keras_lipschitz.certification.norms.operators import BlockOperator
+from keras_lipschitz.certification.norms.operators import (
+    CircularConvolutionOperator,
+)
 from keras_lipschitz.certification.norms.operators import ConvolutionOperator
 from keras_lipschitz.certification.norms.operators import DiagonalOperator
 from keras_lipschitz.certification.norms.planning import torus_family
@@ -45,6 +48,8 @@ def second_opinion(operator):
 def _by_squaring(operator):
     if isinstance(operator, BlockOperator):
         family, method = MatrixFamily(operator.blocks), "gram iteration"
+    elif isinstance(operator, CircularConvolutionOperator):
+        family, method = operator.torus(), "gram iteration, torus"
     elif _is_large(operator):
         operator = operator.trimmed()
         family = torus_family(operator, top_singular_vector(operator))

@@ -8,6 +8,9 @@ import numpy as np
 from keras_lipschitz.certification.arithmetic import check_arithmetic
 from keras_lipschitz.certification.norms.lanczos import attained
 from keras_lipschitz.certification.norms.lanczos import top_singular_vector
+from keras_lipschitz.certification.norms.operators import (
+    CircularConvolutionOperator,
+)
 from keras_lipschitz.certification.norms.operators import ConvolutionOperator
 from keras_lipschitz.certification.norms.operators import DiagonalOperator
 from keras_lipschitz.certification.norms.planning import family_of
@@ -98,6 +101,8 @@ def _ordinary_norm(operator, start, rigorous):
     if math.isinf(upper):
         if isinstance(operator, ConvolutionOperator):
             family = torus_family(operator, vector)
+        if isinstance(operator, CircularConvolutionOperator):
+            family = operator.torus()
         upper, method = prove_by_squaring(family), "gram iteration"
     return Norm(lower, float(upper), method, image)
 

@@ -1,0 +1,180 @@
+import dataclasses
+import functools
+
+from keras import ops
+
+from keras_lipschitz._numbers import check_count
+from keras_lipschitz._registration import register
+from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.bounds.intervals import Box
+from keras_lipschitz.bounds.intervals import input_box
+from keras_lipschitz.bounds.intervals import propagate
+from keras_lipschitz.bounds.intervals.propagate import check_rules
+from keras_lipschitz.certification.decisions.box_decider import BoxDecider
+from keras_lipschitz.certification.decisions.estimate import estimated_box_radii
+from keras_lipschitz.ops.margins import certified_radius
+from keras_lipschitz.ops.margins import predicted_class
+
+# On the device, radii are sought up to so many doublings of the one that the
+# Lipschitz constants give.
+_DOUBLINGS = 20.0
+
+
+@register
+class IntervalBound(GlobalLipschitz):
+    """The margin bound of interval arithmetic: a box through the network.
+
+    The box of all inputs within `epsilon`, in the l_inf norm, is carried from
+    layer to layer, every entry between its own two ends. What is left of it
+    before the last layer, if that is a `Dense` layer, is put into the
+    differences of its weights,
+
+        max (f_i - f_j) <= (w_i - w_j) c + b_i - b_j + |w_i - w_j| r
+
+    with the middle `c` and the radius `r` of the box; otherwise the margin is
+    at most the upper end of `f_i` less the lower end of `f_j`. It is never
+    worse than `GlobalLipschitz(norm="inf")`, of a net of l_inf distances as of
+    any other, and serves networks of every kind that were trained for it.
+
+    While a net of l_inf distances trains at a finite `p`, distances count as
+    1-Lipschitz, which is an estimate.
+
+    Args:
+        clip: Pair of numbers, or `None`. Inputs are known to lie between the
+            two, in units of the model's input; what an attack does beyond does
+            not count. Defaults to `None`.
+        radius_steps: Integer, how many radii are tried for each sample where
+            its certified radius is asked for. Defaults to `12`.
+        **kwargs: Base layer keyword arguments.
+
+    Example:
+
+    ```python
+    bound = keras_lipschitz.bounds.IntervalBound(clip=(0.0, 1.0))
+    model = keras_lipschitz.GloroModel(base, epsilon=0.1, bound=bound)
+    model.compile("adam", loss="worst_case_crossentropy", metrics=["vra"])
+    ```
+
+    Reference:
+        - [Gowal et al., On the Effectiveness of Interval Bound Propagation for
+          Training Verifiably Robust Models, 2018](
+          https://arxiv.org/abs/1810.12715)
+        - [Zhang et al., Towards Certifying L-infinity Robustness using Neural
+          Networks with L-inf-dist Neurons, ICML 2021](
+          https://arxiv.org/abs/2102.05363)
+    """
+
+    per_sample = True
+
+    def __init__(self, clip=None, radius_steps=12, **kwargs):
+        super().__init__(norm="inf", **kwargs)
+        self.clip = None if clip is None else _check_clip(clip)
+        self.radius_steps = check_count("radius_steps", radius_steps)
+
+    def attach(self, base):
+        super().attach(base)
+        check_rules(self.graph, skip=self.composition.head)
+
+    def call(self, logits, anchor, epsilon, training=False, inputs=None):
+        if training:
+            # The weights are about to change: what was certified is void.
+            self.void()
+        return self.slack(logits, anchor, epsilon, training, inputs)
+
+    def slack(self, logits, anchor, epsilon, training=False, inputs=None):
+        worst = self.worst_margins(inputs, anchor, epsilon, training)
+        # The input itself is in its box.
+        return ops.maximum(worst - (logits - _entry(logits, anchor)), 0.0)
+
+    def worst_margins(self, inputs, anchor, epsilon, training=False):
+        """How large `f_i - f_anchor` can become: `(batch, classes)`.
+
+        Args:
+            inputs: Tensor `(batch, ...)`.
+            anchor: Integer tensor `(batch,)`.
+            epsilon: Scalar, or one for each sample.
+            training: Whether a net of distances is at a finite `p`.
+        """
+        body = self._body_box(inputs, epsilon, training)
+        head = self.composition.head
+        if head is None:
+            return body.upper - _entry(body.lower, anchor)
+        rows = ops.transpose(self.composition.head_map.kernel)
+        middle = ops.matmul(body.middle, ops.transpose(rows))
+        if head.layer.bias is not None:
+            middle = middle + ops.cast(head.layer.bias, "float32")
+        chosen = ops.one_hot(anchor, self.composition.classes, dtype="float32")
+        differences = rows[None] - ops.matmul(chosen, rows)[:, None]
+        reach = ops.einsum("bci,bi->bc", ops.abs(differences), body.radius)
+        return middle - _entry(middle, anchor) + reach
+
+    def _body_box(self, inputs, epsilon, training):
+        """The box of what the head reads, or of the logits."""
+        inputs = ops.cast(inputs, "float32")
+        epsilon = ops.reshape(epsilon, (-1, *[1] * (len(inputs.shape) - 1)))
+        box = input_box(inputs, epsilon, self.clip)
+        if not training:
+            box = Box(box.lower, box.upper)
+        boxes = propagate(self.graph, box, training, self.composition.head)
+        return boxes[self.composition.last]
+
+    def radius(self, logits, training=False, inputs=None):
+        table = self.estimate() if training else self.margin_constants
+        lowest = certified_radius(logits, table)
+        anchor = predicted_class(logits)
+        is_anchor = ops.arange(self.composition.classes) == anchor[:, None]
+
+        def bisect(_, bracket):
+            low, high = bracket
+            middle = (low + high) / 2.0
+            radius = lowest * ops.power(2.0, middle)
+            worst = self.worst_margins(inputs, anchor, radius, training)
+            worst = ops.where(is_anchor, -float("inf"), worst)
+            holds = ops.max(worst, axis=1) < 0.0
+            return ops.where(holds, middle, low), ops.where(holds, high, middle)
+
+        zeros = ops.zeros_like(lowest)
+        doublings, _ = ops.fori_loop(
+            0, self.radius_steps, bisect, (zeros, zeros + _DOUBLINGS)
+        )
+        return lowest * ops.power(2.0, doublings)
+
+    def certify(self, level="R"):
+        certificate = super().certify(level)
+        return dataclasses.replace(certificate, bound=type(self).__name__)
+
+    def decider(self, certificate, epsilon):
+        if not certificate.rigorous:
+            return functools.partial(estimated_box_radii, self, epsilon)
+        return BoxDecider(
+            certificate,
+            self.graph.model,
+            self.composition,
+            epsilon,
+            self.clip,
+            self.radius_steps,
+        )
+
+    def get_config(self):
+        config = super().get_config()
+        del config["norm"]
+        return {
+            **config,
+            "clip": self.clip,
+            "radius_steps": self.radius_steps,
+        }
+
+
+def _entry(values, index):
+    """The entry of each row at an index, as a column."""
+    is_entry = ops.arange(values.shape[1]) == index[:, None]
+    return ops.sum(ops.where(is_entry, values, 0.0), axis=1, keepdims=True)
+
+
+def _check_clip(clip):
+    if len(clip) != 2 or not clip[0] < clip[1]:
+        raise ValueError(
+            "`clip` should be a pair of numbers, the smaller first, or None. "
+            f"Received: clip={clip!r}"
+        )
+    return tuple(float(end) for end in clip)

@@ -1,0 +1,1 @@
+"""How a network can vary in the ball around one input."""

@@ -1,0 +1,117 @@
+"""Layers of two linear maps around an activation: SLL, CPL, sandwich."""
+
+import math
+
+import numpy as np
+
+from keras_lipschitz.certification.evaluations.absolute_norm import (
+    absolute_norm,
+)
+from keras_lipschitz.certification.evaluations.activations import (
+    evaluation_of_activation,
+)
+from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import (
+    register_evaluation,
+)
+from keras_lipschitz.certification.evaluations.host import host_array
+from keras_lipschitz.certification.evaluations.linear import COMPUTED_KERNEL
+from keras_lipschitz.certification.evaluations.linear import convolve
+from keras_lipschitz.certification.norms.operators import operator_of
+from keras_lipschitz.layers.one_lipschitz.cpl_conv2d import CPLConv2D
+from keras_lipschitz.layers.one_lipschitz.cpl_dense import CPLDense
+from keras_lipschitz.layers.one_lipschitz.sandwich_conv2d import SandwichConv2D
+from keras_lipschitz.layers.one_lipschitz.sandwich_dense import SandwichDense
+from keras_lipschitz.layers.one_lipschitz.sll_conv2d import SLLConv2D
+from keras_lipschitz.layers.one_lipschitz.sll_dense import SLLDense
+
+
+@register_evaluation(SLLDense, CPLDense)
+def residual_dense(layer, step):
+    return _dense(layer, step, split=None)
+
+
+@register_evaluation(SandwichDense)
+def sandwich_dense(layer, step):
+    return _dense(layer, step, split=layer.units)
+
+
+@register_evaluation(SLLConv2D, CPLConv2D)
+def residual_convolution(layer, step):
+    return _convolution(layer, step, split=None)
+
+
+@register_evaluation(SandwichConv2D)
+def sandwich_convolution(layer, step):
+    return _convolution(layer, step, split=layer.filters)
+
+
+def _dense(layer, step, split):
+    operator = operator_of(layer.inner_map(step.input_shapes[0]))
+    forward, backward = _kernels(operator.matrix.T, split)
+    return _evaluation(
+        layer,
+        lambda x: x @ forward,
+        lambda h: h @ backward,
+        operator.with_entries(forward.T),
+        operator.with_entries(backward.T),
+        residual=split is None,
+    )
+
+
+def _convolution(layer, step, split):
+    operator = operator_of(layer.inner_map(step.input_shapes[0]))
+    forward, backward = _kernels(operator.kernel, split)
+    forward = operator.with_entries(forward)
+    backward = operator.with_entries(backward[::-1, ::-1])
+    first = layer.data_format == "channels_first"
+
+    def apply(x):
+        return convolve(forward, np.moveaxis(x, 1, -1) if first else x)
+
+    def apply_back(h):
+        y = convolve(backward, h)
+        return np.moveaxis(y, -1, 1) if first else y
+
+    return _evaluation(
+        layer, apply, apply_back, forward, backward, residual=split is None
+    )
+
+
+def _kernels(kernel, split):
+    """The kernels of `F` and `B`; those of a sandwich lie side by side."""
+    if split is None:
+        return kernel, kernel.swapaxes(-1, -2)
+    backward, forward = np.split(kernel, [split], axis=-2)
+    return forward, backward.swapaxes(-1, -2)
+
+
+def _evaluation(layer, apply, apply_back, forward, backward, residual):
+    """`x - 2 B activation(F x + b)`, or without `x -` and the sign.
+
+    The terms of an output are `|x| + 2 |B| (s (|F| |x| + |b|) + o)`, with `s`
+    at least the slope of the activation, and `o` its constants.
+    """
+    bias = np.zeros(1) if layer.bias is None else host_array(layer.bias)
+    after = evaluation_of_activation(layer.activation)
+    own = 1.0 if residual else 0.0
+
+    def compute(x):
+        hidden = after.compute(apply(x) + bias)
+        y = 2.0 * apply_back(hidden)
+        return x - y if residual else y
+
+    back = 2.0 * absolute_norm(backward)
+    hidden = forward.entries.shape[-1 if forward.entries.ndim > 2 else 0]
+    constants = np.broadcast_to(after.slope * np.abs(bias), (hidden,))
+    constants = np.linalg.norm(constants + after.offset)
+    outputs = backward.entries.shape[-1 if backward.entries.ndim > 2 else 0]
+    return Evaluation(
+        compute,
+        roundings=forward.terms + backward.terms + after.roundings + 8,
+        # Its norm at one pixel is what counts.
+        offset=np.full(outputs, back * constants / math.sqrt(outputs)),
+        spread=after.spread,
+        gain=1.01 * (own + back * after.slope * absolute_norm(forward)),
+        refusal=COMPUTED_KERNEL,
+    )

@@ -1,0 +1,1 @@
+"""Proofs from what can vary in the ball around one input."""

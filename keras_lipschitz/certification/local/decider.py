@@ -1,0 +1,216 @@
+"""Decisions in float64 from what can vary in the ball around each input."""
+
+import numpy as np
+
+from keras_lipschitz.bounds.composition import key_of
+from keras_lipschitz.bounds.local.relevance import relevant_outputs
+from keras_lipschitz.certification.certify import head_table
+from keras_lipschitz.certification.decisions.batches import batches
+from keras_lipschitz.certification.decisions.decider import Decider
+from keras_lipschitz.certification.evaluations.host import host_array
+from keras_lipschitz.certification.local.norms import PartNorms
+from keras_lipschitz.certification.local.probable_norms import ProbableNorms
+from keras_lipschitz.certification.local.regions import HostBallAndBox
+from keras_lipschitz.certification.rounding import UpperBound
+
+KINDS = ("deterministic", "probabilistic")
+
+
+class LocalDecider:
+    """Decides, with proof, by the norms of what can vary around each input.
+
+    A sample that the certificate's global constants do not decide is looked at
+    once more: which units can vary in its ball, and how large the norms of the
+    linear maps are on these alone.
+
+    Args:
+        certificate: A rigorous `Certificate` of the network.
+        bound: The attached `LocalLipschitz`.
+        epsilon: Float, the radius that is asked for.
+        kind: `"deterministic"`: each norm is a proven upper bound;
+            `"probabilistic"`: each is one but for a probability, over random
+            numbers that do not depend on the network or the data.
+        failure: Float, the probability that any decision of one call is wrong,
+            all its samples and layers together. Defaults to `1e-9`.
+        most_steps: Integer, the largest number of products with a linear map
+            and its adjoint for each random start. Defaults to `64`.
+        seed: Integer, of the random numbers; `None` for new ones. Defaults to
+            `None`.
+    """
+
+    def __init__(
+        self,
+        certificate,
+        bound,
+        epsilon,
+        kind="deterministic",
+        failure=1e-9,
+        most_steps=64,
+        seed=None,
+    ):
+        if kind not in KINDS:
+            raise ValueError(
+                f"`kind` should be one of {KINDS}. Received: kind={kind!r}"
+            )
+        if not 0.0 < failure < 1.0:
+            raise ValueError(
+                "`failure` should be a probability, between 0 and 1. Received: "
+                f"failure={failure!r}"
+            )
+        self.bound, self.kind = bound, kind
+        self.failure, self.most_steps = failure, most_steps
+        self.composition = bound.composition
+        self.globally = Decider(
+            certificate, bound.graph.model, bound.composition
+        )
+        # Radii larger than epsilon count as certified.
+        self.epsilon = float(np.nextafter(epsilon, np.inf))
+        self.random = np.random.default_rng(seed)
+        self.regions = HostBallAndBox(
+            self.globally.network,
+            self.globally.deviation,
+            self.epsilon,
+            bound.options.intervals,
+        )
+        self.part_norms = {
+            key: PartNorms(linear.operator)
+            for key, linear in self.regions.linear.items()
+        }
+        self.distances = head_table(bound.composition, bound.pairwise)
+
+    def __call__(self, x, batch_size=None):
+        """The predicted classes and their certified radii.
+
+        Args:
+            x: Inputs, as for `keras.Model.predict`.
+            batch_size: Integer, how many to evaluate at a time.
+
+        Returns:
+            Integer array `(samples,)`, and float64 array `(samples,)`: the
+            radius by global constants, or a little more than `epsilon`.
+        """
+        dtype = self.globally.dtype
+        size = batch_size or self.globally.batch_size
+        inputs = list(batches(x, size, dtype))
+        samples = sum(map(len, inputs))
+        decided = [self._decide(batch, size, samples) for batch in inputs]
+        if not decided:
+            return np.zeros(0, "int64"), np.zeros(0)
+        labels, radii = zip(*decided, strict=True)
+        return np.concatenate(labels), np.concatenate(radii)
+
+    def _decide(self, x, size, samples):
+        labels, radii = self.globally.decide(x.copy())
+        (open_,) = np.nonzero(radii < self.epsilon)
+        proven = np.zeros(len(x), bool)
+        for start in range(0, len(open_), size):
+            chosen = open_[start : start + size]
+            proven[chosen] = self._prove(x[chosen], samples)
+        return labels, np.where(proven, self.epsilon, radii)
+
+    def _prove(self, x, samples):
+        """Which samples are certified at `epsilon` by local norms."""
+        regions = self.regions(x)
+        allowed = self._allowed(regions[self.composition.last].tracked)
+        estimates = self._estimates(x)
+        lowest = np.array([self._constant(norms) for norms in estimates])
+        # More than an estimate no bound can prove.
+        (hopeful,) = np.nonzero(lowest < allowed)
+        relevant = relevant_outputs(self.composition, regions)
+        proven = np.zeros(len(x), bool)
+        for i in hopeful:
+            masks = self._masks(regions, relevant, i)
+            norms = {
+                key: max(self.part_norms[key](*m) for m in uses)
+                for key, uses in masks.items()
+            }
+            if self.kind == "probabilistic":
+                slack = allowed[i] / max(self._constant(norms), 1e-300)
+                if slack <= 1.0:
+                    norms = self._probable(
+                        masks, norms, estimates[i], allowed[i], samples
+                    )
+            proven[i] = self._constant(norms) <= allowed[i]
+        return proven
+
+    def _allowed(self, body):
+        """The largest constant of the body at which a sample is certified."""
+        logits, host, deployed, limit = self.globally.head.margins(body)
+        anchor = logits.argmax(axis=1)
+        room = logits.max(axis=1, keepdims=True) - logits - host[..., 0]
+        room = room - deployed[..., 0] - self.epsilon * deployed[..., 1]
+        # Four roundings, none of them larger than those of the terms.
+        size = np.abs(logits).max(axis=1, keepdims=True) + np.abs(room)
+        room = room - size * 2.0**-48
+        rates = self.epsilon * self.distances[anchor]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            allowed = room / rates * (1.0 - 2.0**-48)
+        allowed = np.where(rates > 0, allowed, np.where(room > 0, np.inf, 0))
+        allowed[np.arange(len(anchor)), anchor] = np.inf
+        allowed = allowed.min(axis=1)
+        usable = np.isfinite(logits).all(axis=1) & (limit >= self.epsilon)
+        return np.where(usable, allowed, 0.0)
+
+    def _constant(self, norms):
+        """The constant of the body with some norms replaced, rounded up."""
+        uppers = {
+            key: UpperBound(min(norm, norms.get(key, norm)))
+            for key, norm in self.globally.network.norms.items()
+        }
+        return float(
+            self.composition.body_constant(uppers, one=UpperBound(1.0))
+        )
+
+    def _masks(self, regions, relevant, i):
+        """For every key, the pairs of masks of its uses."""
+        masks = {}
+        for step in self.composition.body:
+            linear = self.regions.linear.get(key_of(step))
+            if linear is None:
+                continue
+            columns = host_array(regions[step.inputs[0]].varying[i]) > 0
+            rows = host_array(relevant[step.outputs[0]][i]) > 0
+            masks.setdefault(key_of(step), []).append(
+                (linear.entries_of(columns), linear.entries_of(rows))
+            )
+        return masks
+
+    def _estimates(self, x):
+        """For every sample, the norms by the power method on the device."""
+        found = self.bound.estimated_local_norms(x, self.epsilon)
+        found = {key: host_array(norm) for key, norm in found.items()}
+        return [
+            {
+                key: float(norm[i] if norm.ndim else norm)
+                for key, norm in found.items()
+            }
+            for i in range(len(x))
+        ]
+
+    def _probable(self, masks, norms, estimates, allowed, samples):
+        """The norms, with those that can be had lower bounded by chance."""
+        uses = sum(map(len, masks.values()))
+        failure = self.failure / (samples * uses)
+        lowest = {
+            key: min(norm, estimates.get(key, norm))
+            for key, norm in norms.items()
+        }
+        gain = allowed / max(self._constant(lowest), 1e-300)
+        share = gain ** (1.0 / max(uses, 1))
+        found = dict(norms)
+        for key, pairs in masks.items():
+            if norms[key] <= lowest[key] * share:
+                continue
+            bound = ProbableNorms(
+                self.regions.linear[key].operator,
+                failure,
+                most_steps=self.most_steps,
+            )
+            found[key] = min(
+                norms[key],
+                max(
+                    bound(*m, lowest[key], lowest[key] * share, self.random)
+                    for m in pairs
+                ),
+            )
+        return found

@@ -1,0 +1,255 @@
+"""Margins by interval arithmetic: training, decisions, radii."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+from slow_linf import shaken
+from slow_linf import small_images
+from slow_linf import small_net
+from slow_linf import to_numpy
+
+import keras_lipschitz as kl
+from keras_lipschitz.bounds import IntervalBound
+
+multi_backend = pytest.mark.multi_backend
+layers = keras.layers
+
+
+def linear_model(epsilon, clip=None, **kwargs):
+    """Three classes, a head alone: its worst margins are known exactly."""
+    base = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+    random = np.random.default_rng(0)
+    base.set_weights([random.normal(size=(4, 3)), random.normal(size=3)])
+    return kl.GloroModel(base, epsilon, bound=IntervalBound(clip, **kwargs))
+
+
+def slow_worst(model, x, label, epsilon, clip):
+    """The largest margin of each class at a corner of the box."""
+    kernel, bias = (w.astype("float64") for w in model.base.get_weights())
+    low, high = x - epsilon, x + epsilon
+    if clip is not None:
+        low = np.maximum(low, np.minimum(x, clip[0]))
+        high = np.minimum(high, np.maximum(x, clip[1]))
+    corners = [
+        np.where(choice, low, high)
+        for choice in itertools.product([False, True], repeat=4)
+    ]
+    logits = np.array(corners) @ kernel + bias
+    return (logits - logits[:, [label]]).max(axis=0)
+
+
+@multi_backend
+@pytest.mark.parametrize("clip", [None, (0.0, 1.0)])
+def test_head_alone_is_exact(clip):
+    model = linear_model(0.25, clip)
+    # Inputs outside of the valid range are in their own boxes.
+    x = np.random.default_rng(1).uniform(-0.2, 1.2, (60, 4)).astype("float32")
+    outputs = model.predict(x, verbose=0).astype("float64")
+    labels, radii = model.predict_certified(x)
+    for i, point in enumerate(x.astype("float64")):
+        anchor = outputs[i, :3].argmax()
+        worst = slow_worst(model, point, anchor, 0.25, clip)
+        worst[anchor] = -np.inf
+        margin = outputs[i, 3] - outputs[i, anchor]
+        assert margin == pytest.approx(worst.max(), abs=1e-5)
+        assert (labels[i] == anchor) == (worst.max() < 0)
+        # No radius is larger than where a corner wins, or much smaller.
+        for factor, holds in ((1.0, True), (1.02, False)):
+            if 0 < radii[i] < 5:
+                worst = slow_worst(
+                    model, point, anchor, factor * radii[i], clip
+                )
+                worst[anchor] = -np.inf
+                assert (worst.max() < 1e-12) == holds
+
+
+@pytest.fixture(scope="module")
+def nets():
+    """A net of distances under both bounds, and the radii of these."""
+    base = shaken(small_net(units=(24, 24)))
+    x, _ = small_images(96)
+    globally = kl.GloroModel(base, 0.02, norm="inf")
+    boxes = kl.GloroModel(base, 0.02, bound=IntervalBound((0.0, 1.0)))
+    return x, globally, boxes
+
+
+@multi_backend
+def test_never_worse_than_half_the_margin(nets):
+    x, globally, boxes = nets
+    one, other = globally.predict_certified(x), boxes.predict_certified(x)
+    assert np.all(other.radius >= one.radius)
+    assert np.mean(other.radius > 1.1 * one.radius) > 0.05
+    np.testing.assert_array_equal(
+        other.label >= 0, other.radius > boxes.epsilon
+    )
+    # On the device too, where the bottom logit is never higher.
+    ours = boxes.predict(x, verbose=0)[:, -1]
+    assert np.all(ours <= globally.predict(x, verbose=0)[:, -1] + 1e-5)
+    without = kl.GloroModel(boxes.base, 0.02, bound=IntervalBound())
+    assert np.all(ours <= without.predict(x, verbose=0)[:, -1])
+
+
+def test_no_box_of_distances_is_wider_than_the_input(nets):
+    _, _, boxes = nets
+    x = np.random.default_rng(0).random((50, 6, 6, 1)).astype("float32")
+    body = boxes.bound._body_box(keras.ops.convert_to_tensor(x), 0.1, False)
+    width = to_numpy(body.upper) - to_numpy(body.lower)
+    # The net sees the input divided by a standard deviation of 0.5.
+    assert width.max() <= 0.4 * (1 + 1e-5)
+
+
+@pytest.mark.parametrize("level", ["R", "F64", "F32"])
+def test_no_valid_step_breaks_a_certified_point(level, nets):
+    x, _, boxes = nets
+    boxes.certify(level)
+    _, radii = boxes.predict_certified(x)
+    logits = to_numpy(boxes.base(x))
+    random = np.random.default_rng(1)
+    for _ in range(25):
+        step = random.choice([-1.0, 1.0], x.shape)
+        moved = x + 0.999 * radii[:, None, None, None] * step
+        moved = np.clip(moved, np.minimum(x, 0), np.maximum(x, 1))
+        changed = to_numpy(boxes.base(moved.astype("float32")))
+        assert np.all(changed.argmax(axis=1) == logits.argmax(axis=1))
+    boxes.certify("R")
+    assert np.all(radii <= boxes.predict_certified(x).radius * (1 + 1e-9))
+
+
+def test_radii_on_the_device_are_close_to_those_proved(nets):
+    x, _, boxes = nets
+    boxes.certify("estimate")
+    estimated = boxes.certified_radius(x)
+    boxes.certify("R")
+    proved = boxes.certified_radius(x)
+    large = proved > 1e-3
+    ratio = estimated[large] / proved[large]
+    assert np.all((ratio > 0.99) & (ratio < 1.01))
+
+
+def test_few_steps_decide_at_epsilon_alone(nets):
+    x, globally, boxes = nets
+    quick = kl.GloroModel(
+        boxes.base, 0.02, bound=IntervalBound((0.0, 1.0), radius_steps=0)
+    )
+    found, best = quick.predict_certified(x), boxes.predict_certified(x)
+    np.testing.assert_array_equal(found.label, best.label)
+    assert np.all(found.radius <= best.radius * (1 + 1e-9))
+
+
+@multi_backend
+def test_nothing_is_certified_of_ties_and_of_what_is_no_number():
+    model = linear_model(0.0)
+    kernel, bias = model.base.get_weights()
+    model.base.set_weights([kernel * [1, 1, 0], bias * 0])
+    kernel[:, 1] = kernel[:, 0]
+    model.base.set_weights([kernel, bias * 0 + [1, 1, -9]])
+    x = np.array([[0.1] * 4, [np.nan] * 4, [np.inf] * 4], "float32")
+    labels, radii = model.predict_certified(x)
+    assert np.all(labels == -1) and np.all(radii == 0)
+
+
+def plain_network():
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Rescaling(2.0, offset=-0.5),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(3),
+        ]
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A plain network, trained by interval bound propagation."""
+    keras.utils.set_random_seed(0)
+    model = kl.GloroModel(
+        plain_network(), 0.1, bound=IntervalBound((0.0, 1.0), radius_steps=8)
+    )
+    loss = kl.losses.WorstCaseCrossentropy(kappa=1.0)
+    model.compile(
+        keras.optimizers.Adam(1e-2), loss, metrics=["vra", "certified_radius"]
+    )
+    x, y = small_images()
+    model.fit(
+        x,
+        y,
+        32,
+        epochs=8,
+        verbose=0,
+        callbacks=[
+            kl.callbacks.EpsilonSchedule(0.0, 0.12),
+            kl.callbacks.LossSchedule("kappa", 1.0, 0.5),
+        ],
+    )
+    return model
+
+
+@multi_backend
+def test_plain_networks_learn_to_certify(trained):
+    x, y = small_images(seed=1)
+    labels, radii = trained.predict_certified(x)
+    assert np.mean(labels == y) > 0.95
+    results = trained.evaluate(x, y, verbose=0, return_dict=True)
+    assert results["vra"] == pytest.approx(np.mean(labels == y), abs=0.02)
+    right = radii * (to_numpy(trained.base(x)).argmax(axis=1) == y)
+    assert results["certified_radius"] == pytest.approx(right.mean(), rel=0.2)
+    # By row sums alone next to nothing of it could be proved.
+    globally = kl.GloroModel(trained.base, 0.1, norm="inf")
+    assert np.median(radii) > 5 * np.median(globally.certified_radius(x))
+
+
+@multi_backend
+def test_saved_and_loaded(trained, tmp_path):
+    x, _ = small_images(32)
+    trained.save(tmp_path / "m.keras")
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    assert loaded.bound.get_config() == trained.bound.get_config()
+    np.testing.assert_array_equal(
+        loaded.predict(x, verbose=0), trained.predict(x, verbose=0)
+    )
+    # A certificate of another bound is not taken for this one's.
+    other = kl.GloroModel(loaded.base, 0.1, norm="inf")
+    assert not other.bound.holds(loaded.certificate)
+
+
+@multi_backend
+def test_the_bound_leaves_the_moving_means_to_training():
+    base = small_net(units=(8,), mlp_units=4)
+    model = kl.GloroModel(base, 0.05, bound=IntervalBound())
+    x = keras.ops.convert_to_tensor(small_images(8)[0])
+    logits, anchor = base(x), keras.ops.zeros(8, "int32")
+    arguments = (logits, anchor, 0.05)
+    model.bound.slack(*arguments, training=True, inputs=x)
+    assert not np.any(to_numpy(base.layers[3].moving_mean))
+
+
+@multi_backend
+def test_at_a_finite_p_distances_count_as_1_lipschitz():
+    model = kl.GloroModel(
+        small_net(p=8.0), 0.05, bound=IntervalBound(), training_epsilon=0.1
+    )
+    x, _ = small_images(8)
+    outputs = to_numpy(model(x, training=True))
+    first, second = np.sort(outputs[:, :3], axis=1)[:, :-3:-1].T
+    np.testing.assert_allclose(outputs[:, 3], second + 4 * 0.1, rtol=1e-4)
+    assert np.all(first >= second)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"clip": (1.0, 0.0)},
+        {"clip": (0.0, 1.0, 2.0)},
+        {"clip": (float("nan"), 1.0)},
+        {"radius_steps": -1},
+        {"radius_steps": 1.5},
+    ],
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match="Received"):
+        IntervalBound(**arguments)

@@ -1,0 +1,246 @@
+"""LocalLipschitz as a bound of a GloroModel."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from local_networks import SHAPE
+from local_networks import bound_of
+from local_networks import inputs
+from local_networks import network
+
+import keras_lipschitz as kl
+from keras_lipschitz.bounds.local.options import WORST_CASES
+
+multi_backend = pytest.mark.multi_backend
+JIT = keras.backend.backend() != "torch"
+
+
+def data(samples=48):
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, samples)
+    x = 0.3 * random.normal(size=(samples, *SHAPE))
+    x[np.arange(samples), 2 * y] += 0.7
+    return x.astype("float32"), y
+
+
+def test_never_larger_than_the_global_bound():
+    """At 10,000 points, whatever the state of the power method."""
+    keras.utils.set_random_seed(0)
+    base = keras.Sequential(
+        [
+            keras.Input((8,)),
+            keras.layers.Dense(12, bias_initializer="normal"),
+            kl.layers.ReLUTheta(),
+            keras.layers.Dense(12, activation="relu"),
+            keras.layers.Dense(4),
+        ]
+    )
+    x = np.random.default_rng(0).normal(size=(10_000, 8)).astype("float32")
+    label = np.arange(10_000) % 4
+    for worst_case in WORST_CASES:
+        local = kl.bounds.LocalLipschitz(worst_case=worst_case)
+        local.attach(base)
+        whole = kl.bounds.GlobalLipschitz()
+        whole.attach(base)
+        whole.set_vectors(
+            dict(zip(whole.vectors(), local.vectors().values(), strict=True))
+        )
+        for epsilon in (0.0, 0.01, 1.0):
+            arguments = (None, label, epsilon)
+            ours = local.slack(*arguments, training=True, inputs=x)
+            theirs = whole.slack(*arguments, training=True)
+            difference = ops.convert_to_numpy(ours - theirs)
+            assert difference.max() <= 1e-6 * epsilon
+    assert (difference[np.arange(4), (label[:4] + 1) % 4] < 0).any()
+
+
+@multi_backend
+@pytest.mark.parametrize(
+    "activate, arguments, loss, jit",
+    [
+        (kl.layers.ReLUTheta, {}, "gloro_crossentropy", True),
+        (
+            kl.layers.ClippedMinMax,
+            {"worst_case": "ball_and_box", "box_gradient": True, "steps": 2},
+            "emma",
+            "auto",
+        ),
+    ],
+)
+def test_training(activate, arguments, loss, jit, tmp_path):
+    """A compiled fit with validation by the estimate, a file, a proof."""
+    x, y = data()
+    base = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            keras.layers.Conv2D(4, 3, strides=2),
+            activate(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3),
+        ]
+    )
+    bound = kl.bounds.LocalLipschitz(**arguments)
+    model = kl.GloroModel(base, 0.1, bound=bound)
+    before = np.array(ops.convert_to_numpy(base.layers[0].kernel))
+    model.compile(
+        keras.optimizers.Adam(1e-2),
+        loss,
+        metrics=["vra"],
+        jit_compile=JIT and jit,
+    )
+    history = model.fit(
+        x, y, 24, epochs=5, validation_data=(x, y), verbose=0
+    ).history
+    assert history["loss"][-1] < history["loss"][0]
+    after = ops.convert_to_numpy(base.layers[0].kernel)
+    assert np.abs(after - before).max() > 0
+    assert model.certificate is None
+    measured = model.evaluate(x, y, verbose=0)[1]
+    proven = np.mean(model.predict_certified(x).label == y)
+    assert measured <= proven + 1e-6
+    model.save(tmp_path / "model.keras")
+    twin = keras.saving.load_model(tmp_path / "model.keras")
+    assert twin.bound.get_config() == bound.get_config()
+    assert twin.certificate.to_json() == model.certificate.to_json()
+    np.testing.assert_array_equal(
+        twin.predict_certified(x).radius, model.predict_certified(x).radius
+    )
+
+
+def test_steps_without_xla_and_through_branches():
+    x, y = data()
+    bound = kl.bounds.LocalLipschitz(intervals=False, steps=3)
+    model = kl.GloroModel(network("residual"), 0.1, bound=bound)
+    model.compile(keras.optimizers.Adam(1e-2), "gloro_trades")
+    losses = model.fit(x, y, epochs=5, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_validation_sees_local_norms_and_inference_does_not():
+    x = inputs(12)
+    base = network("relu")
+    model = kl.GloroModel(base, 0.2, bound=kl.bounds.LocalLipschitz())
+    whole = kl.GloroModel(base, 0.2)
+    model.certify(level="estimate")
+    whole.certify(level="estimate")
+    local, global_ = (ops.convert_to_numpy(m(x))[:, -1] for m in (model, whole))
+    assert (local < global_ - 1e-3).any()
+    model.certify()
+    whole.certify()
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(model(x)),
+        ops.convert_to_numpy(whole(x)),
+        rtol=1e-5,
+    )
+    model.bound.void()
+    label = np.zeros(12, "int32")
+    slack = model.bound.slack(base(x), label, 0.2, inputs=x)
+    assert np.isinf(ops.convert_to_numpy(slack)[:, 1:]).all()
+
+
+def test_gradients_by_the_bilinear_form():
+    """The gradient of a local norm is `u v^T` on the part that counts."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("by a tape")
+    import tensorflow as tf
+
+    base = keras.Sequential(
+        [
+            keras.Input((5,)),
+            keras.layers.Dense(7),
+            keras.layers.ReLU(),
+            keras.layers.Dense(3),
+        ]
+    )
+    bound = bound_of(base)
+    x = np.random.default_rng(0).normal(size=(1, 5)).astype("float32")
+    kernel = base.layers[0].kernel
+    with tf.GradientTape() as tape:
+        norms = bound.estimated_norms()
+        norms, regions = bound.local.norms(x, 0.01, norms, steps=100)
+        (norm,) = norms.values()
+        value = norm[0]
+    rows = ops.convert_to_numpy(regions[2].varying)[0] > 0
+    matrix = ops.convert_to_numpy(kernel) * rows
+    u, s, v = np.linalg.svd(matrix)
+    assert float(value) == pytest.approx(s[0], rel=1e-3)
+    gradient = tape.gradient(value, kernel.value).numpy()
+    np.testing.assert_allclose(gradient, np.outer(u[:, 0], v[0]), atol=2e-2)
+
+
+def test_thresholds_stay_at_zero_or_more():
+    x, y = data()
+    base = network("relu_theta")
+    model = kl.GloroModel(base, 0.5, bound=kl.bounds.LocalLipschitz())
+    model.compile(keras.optimizers.SGD(3.0), "gloro_crossentropy")
+    model.fit(x, y, epochs=3, verbose=0)
+    for layer in base.layers:
+        if isinstance(layer, kl.layers.ReLUTheta):
+            theta = ops.convert_to_numpy(layer.theta)
+            assert theta.min() >= 0.0
+            assert theta.shape == (1,) * (theta.ndim - 1) + theta.shape[-1:]
+
+
+def test_only_the_layers_that_are_named():
+    base, x = network("relu"), inputs(4)
+    names = [layer.name for layer in base.layers]
+    whole = bound_of(base)
+    part = bound_of(base, layers=[names[2]])
+    for key, norm in part.estimated_local_norms(x, 0.1).items():
+        per_sample = part.composition.names[key] == names[2]
+        assert (len(ops.shape(norm)) == 1) == per_sample
+    assert all(
+        len(ops.shape(norm)) == 1
+        for norm in whole.estimated_local_norms(x, 0.1).values()
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"steps": 0}, "`steps` should be a whole number"),
+        ({"evaluation_steps": 1.5}, "`evaluation_steps` should be"),
+        ({"rounds": -1}, "`rounds` should be"),
+        ({"worst_case": "box"}, "`worst_case` should be one of"),
+        ({"sparsity": 0.1}, "`sparsity` should be"),
+        ({"norm": "inf"}, "about the l2 norm"),
+        (
+            {"pairwise": False, "worst_case": "ball_and_box"},
+            "about pairs of classes",
+        ),
+    ],
+)
+def test_bad_arguments_of_the_bound(arguments, message):
+    with pytest.raises(ValueError, match=message + "[^$]*Received"):
+        kl.bounds.LocalLipschitz(**arguments)
+
+
+def test_layers_that_are_not_there_or_have_no_rule():
+    bound = kl.bounds.LocalLipschitz(layers=["nowhere"])
+    with pytest.raises(ValueError, match="`layers` should name.*nowhere"):
+        bound.attach(network("relu"))
+
+    class Mystery(keras.layers.Layer):
+        def call(self, x):
+            return x
+
+    base = keras.Sequential(
+        [keras.Input((4,)), Mystery(name="odd"), keras.layers.Dense(3)]
+    )
+    with pytest.raises(ValueError, match="odd"):
+        kl.GloroModel(base, 0.1, bound=kl.bounds.LocalLipschitz())
+
+
+def test_exported_graph_has_the_global_bound(tmp_path):
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("SavedModel")
+    import tensorflow as tf
+
+    base, x = network("relu_theta"), inputs(6)
+    model = kl.GloroModel(base, 0.2, bound=kl.bounds.LocalLipschitz())
+    model.export(str(tmp_path / "exported"), verbose=False)
+    exported = tf.saved_model.load(str(tmp_path / "exported"))
+    served = exported.serve(x)
+    whole = kl.GloroModel(base, 0.2)
+    np.testing.assert_allclose(served, whole.predict(x, verbose=0), rtol=1e-5)
