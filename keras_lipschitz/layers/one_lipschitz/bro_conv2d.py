@@ -48,6 +48,7 @@ class BROConv2D(DownsamplingConv2D):
     >>> layer = keras_lipschitz.layers.BROConv2D(
     ...     4, padding="circular", use_bias=False)
     >>> y = layer(np.ones((1, 8, 8, 4), "float32"))
+    >>> y = keras.ops.convert_to_numpy(y)
     >>> round(float(np.linalg.norm(y)), 3)
     16.0
 

@@ -35,7 +35,8 @@ class BRODense(ParametrizedDense):
     >>> import numpy as np
     >>> layer = keras_lipschitz.layers.BRODense(2)
     >>> y = layer(np.ones((1, 4), "float32"))
-    >>> [round(float(s), 4) for s in np.linalg.svd(layer.kernel)[1]]
+    >>> kernel = keras.ops.convert_to_numpy(layer.kernel)
+    >>> [round(float(s), 4) for s in np.linalg.svd(kernel)[1]]
     [1.0, 1.0]
 
     Reference:

@@ -35,7 +35,8 @@ class NormalizedDense(ParametrizedDense):
     >>> import numpy as np
     >>> layer = keras_lipschitz.layers.NormalizedDense(3)
     >>> y = layer(np.ones((1, 4), "float32"))
-    >>> [round(float(n), 4) for n in np.linalg.norm(layer.kernel, axis=0)]
+    >>> kernel = keras.ops.convert_to_numpy(layer.kernel)
+    >>> [round(float(n), 4) for n in np.linalg.norm(kernel, axis=0)]
     [1.0, 1.0, 1.0]
 
     Reference:

@@ -43,6 +43,7 @@ class SOCConv2D(DownsamplingConv2D):
     >>> import numpy as np
     >>> layer = keras_lipschitz.layers.SOCConv2D(4, use_bias=False)
     >>> y = layer(np.ones((1, 8, 8, 4), "float32"))
+    >>> y = keras.ops.convert_to_numpy(y)
     >>> round(float(np.linalg.norm(y)), 3)
     16.0
 
