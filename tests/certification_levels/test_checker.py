@@ -216,7 +216,6 @@ def test_plain_classifier():
     assert len(findings) == 2
 
 
-@multi_backend
 @pytest.mark.parametrize(
     "name",
     [

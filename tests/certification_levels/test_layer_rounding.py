@@ -56,7 +56,6 @@ def test_margins_are_within_the_bound(name):
     assert ratio > 1e-7
 
 
-@multi_backend
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_tensor_is_within_the_bound(name):
     base = NETWORKS[name]()
@@ -86,7 +85,6 @@ def intermediate(base):
     return found
 
 
-@multi_backend
 def test_all_registered_evaluations_are_tried():
     tried = set()
     for build in (*NETWORKS.values(), *FUNCTIONS.values()):
@@ -97,7 +95,6 @@ def test_all_registered_evaluations_are_tried():
     assert {t.__name__ for t in registered - tried} == set()
 
 
-@multi_backend
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_are_for_exact_arithmetic(name):
     base = FUNCTIONS[name]()
