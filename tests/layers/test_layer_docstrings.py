@@ -21,7 +21,6 @@ class Checker(doctest.OutputChecker):
         return super().check_output(want, got, optionflags)
 
 
-@pytest.mark.multi_backend
 @pytest.mark.parametrize("layer_class", CLASSES)
 def test_examples(layer_class):
     names = {"keras": keras, "keras_lipschitz": keras_lipschitz}

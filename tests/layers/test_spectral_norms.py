@@ -93,7 +93,6 @@ def check_converged(layer, matrix, input_shape):
     assert estimate <= truth * (1 + 1e-5)
 
 
-@pytest.mark.multi_backend
 @pytest.mark.parametrize("layer_class, input_shape, args, kwargs", CASES)
 def test_estimate_converges_to_the_norm_from_below(
     layer_class, input_shape, args, kwargs
