@@ -91,7 +91,6 @@ LINEAR = [
 ]
 
 
-@pytest.mark.multi_backend
 @pytest.mark.parametrize(
     "make, shape", LINEAR, ids=[type(make()).__name__ for make, _ in LINEAR]
 )
