@@ -95,9 +95,9 @@ def reshaped_norm(convolution):
 
 def operator_norm(layer, shape):
     """A proven upper bound, tight to many digits."""
-    from keras_lipschitz.bounds.registry import linear_map_of
     from keras_lipschitz.certification.norms.operators import operator_of
     from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
+    from keras_lipschitz.propagation.registry import linear_map_of
 
     return spectral_norm(
         operator_of(linear_map_of(layer, (None, *shape)))

@@ -4,10 +4,9 @@ import types
 import keras
 from keras import ops
 
+from keras_lipschitz._numbers import check_count
 from keras_lipschitz._registration import register
-from keras_lipschitz.bounds.composition import Composition
 from keras_lipschitz.bounds.margin_bound import MarginBound
-from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.certification.certify import certify
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.decisions.estimate import estimated_radii
@@ -20,6 +19,9 @@ from keras_lipschitz.ops.margins import certified_radius
 from keras_lipschitz.ops.margins import pairwise_absolute_distances
 from keras_lipschitz.ops.margins import pairwise_distances
 from keras_lipschitz.ops.margins import row_norms
+from keras_lipschitz.ops.margins import rows_of
+from keras_lipschitz.propagation.composition import Composition
+from keras_lipschitz.propagation.norms import check_norm
 
 
 @register
@@ -64,13 +66,10 @@ class GlobalLipschitz(MarginBound):
     def __init__(self, pairwise=True, power_iterations=1, norm=2, **kwargs):
         super().__init__(**kwargs)
         self.norm = check_norm(norm)
-        if power_iterations != int(power_iterations) or power_iterations < 1:
-            raise ValueError(
-                "`power_iterations` should be a positive integer. Received: "
-                f"power_iterations={power_iterations!r}"
-            )
         self.pairwise = bool(pairwise)
-        self.power_iterations = int(power_iterations)
+        self.power_iterations = check_count(
+            "power_iterations", power_iterations, at_least=1
+        )
 
     def attach(self, base):
         self.composition = Composition(base, self.norm)
@@ -116,17 +115,18 @@ class GlobalLipschitz(MarginBound):
         return iterate
 
     def call(self, logits, anchor, epsilon, training=False, inputs=None):
+        slack = self._slack_of(anchor, epsilon, training, advance=training)
         if training:
-            rates = rows_of(self.estimate(advance=True), anchor)
             # The weights are about to change: what was certified is void.
             self.void()
-        else:
-            rates = ops.take(self.margin_constants, anchor, axis=0)
-        return _scaled(epsilon, rates)
+        return slack
 
     def slack(self, logits, anchor, epsilon, training=False, inputs=None):
+        return self._slack_of(anchor, epsilon, training)
+
+    def _slack_of(self, anchor, epsilon, training, advance=False):
         if training:
-            rates = rows_of(self.estimate(), anchor)
+            rates = rows_of(self.estimate(advance), anchor)
         else:
             rates = ops.take(self.margin_constants, anchor, axis=0)
         return _scaled(epsilon, rates)
@@ -238,8 +238,3 @@ class GlobalLipschitz(MarginBound):
 
 def _scaled(epsilon, constants):
     return ops.maximum(epsilon, SMALLEST_EPSILON) * constants
-
-
-def rows_of(table, index):
-    """Rows of a finite table; their gradient is a product, not a scatter."""
-    return ops.matmul(ops.one_hot(index, table.shape[0]), table)

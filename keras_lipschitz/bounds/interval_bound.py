@@ -1,4 +1,3 @@
-import dataclasses
 import functools
 
 from keras import ops
@@ -6,14 +5,14 @@ from keras import ops
 from keras_lipschitz._numbers import check_count
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
-from keras_lipschitz.bounds.intervals import Box
-from keras_lipschitz.bounds.intervals import input_box
-from keras_lipschitz.bounds.intervals import propagate
-from keras_lipschitz.bounds.intervals.propagate import check_rules
 from keras_lipschitz.certification.decisions.box_decider import BoxDecider
 from keras_lipschitz.certification.decisions.estimate import estimated_box_radii
 from keras_lipschitz.ops.margins import certified_radius
 from keras_lipschitz.ops.margins import predicted_class
+from keras_lipschitz.propagation.intervals import Box
+from keras_lipschitz.propagation.intervals import input_box
+from keras_lipschitz.propagation.intervals import propagate
+from keras_lipschitz.propagation.intervals.propagate import check_rules
 
 # On the device, radii are sought up to so many doublings of the one that the
 # Lipschitz constants give.
@@ -138,10 +137,6 @@ class IntervalBound(GlobalLipschitz):
             0, self.radius_steps, bisect, (zeros, zeros + _DOUBLINGS)
         )
         return lowest * ops.power(2.0, doublings)
-
-    def certify(self, level="R"):
-        certificate = super().certify(level)
-        return dataclasses.replace(certificate, bound=type(self).__name__)
 
     def decider(self, certificate, epsilon):
         if not certificate.rigorous:

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_lipschitz.bounds.composition import key_of
 from keras_lipschitz.bounds.local_lipschitz import LocalLipschitz
 from keras_lipschitz.models.gloro_model import GloroModel
+from keras_lipschitz.propagation.composition import key_of
 
 
 class LocalConstants(keras.callbacks.Callback):

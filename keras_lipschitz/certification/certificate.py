@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from keras_lipschitz._version import __version__
-from keras_lipschitz.bounds.norms import norm_name
 from keras_lipschitz.certification.levels import SPEAKS_OF
+from keras_lipschitz.propagation.norms import norm_name
 
 _FORMAT = "keras_lipschitz certificate"
 

@@ -43,9 +43,8 @@ def certify(bound, weights, level="R"):
     if not rigorous:
         # An estimate is made while training, which goes on from what it found.
         bound.set_vectors({key: norm.image for key, norm in norms.items()})
-    body, table = margin_table(
-        bound, {key: norm.upper for key, norm in norms.items()}
-    )
+    uppers = {key: norm.upper for key, norm in norms.items()}
+    body, table = margin_table(composition, uppers, bound.pairwise)
     return Certificate(
         level=level,
         layers=LayerNorms(
@@ -61,25 +60,26 @@ def certify(bound, weights, level="R"):
         body_constant=body,
         margin_constants=table,
         weights=weights,
+        bound=type(bound).__name__,
         input_shape=composition.graph.input_shape[1:],
         norm=bound.norm,
     )
 
 
-def margin_table(bound, norms):
+def margin_table(composition, norms, pairwise=True):
     """What norms imply for the body and for the margins, rounded up.
 
     Args:
-        bound: An attached `GlobalLipschitz`.
-        norms: Dict from the keys of its composition to norms.
+        composition: The `Composition` of a network.
+        norms: Dict from its keys to norms.
+        pairwise: Whether to bound margins, or logits one by one.
 
     Returns:
         A float and a float64 array `(classes, classes)`.
     """
-    composition = bound.composition
     uppers = {key: UpperBound(norm) for key, norm in norms.items()}
     body = composition.body_constant(uppers, one=UpperBound(1.0))
-    table = _scaled(body, head_table(composition, bound.pairwise))
+    table = _scaled(body, head_table(composition, pairwise))
     return float(body), table
 
 

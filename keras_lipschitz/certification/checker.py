@@ -7,15 +7,16 @@ import sys
 import keras
 import numpy as np
 
-from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
-from keras_lipschitz.bounds.norms import norm_name
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import margin_table
+from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.fingerprint import fingerprint_of
 from keras_lipschitz.certification.levels import SPEAKS_OF
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.norms.row_sums import row_sum_second_opinion
 from keras_lipschitz.certification.norms.second_opinion import second_opinion
+from keras_lipschitz.propagation.composition import Composition
+from keras_lipschitz.propagation.norms import norm_name
 
 # How far the second method may be above the first: it is less tight on tori.
 _LOOSENESS = 1.05
@@ -68,18 +69,20 @@ def check(model, certificate):
         A pair: a list of `Finding`, one for each layer, and a list of strings,
         what does not hold.
     """
-    base, bound = _parts(model, certificate.norm)
-    problems = list(_identity_problems(base, bound, certificate))
+    composition = _composition(model, certificate.norm)
+    problems = list(_identity_problems(composition, certificate))
     if problems:
         return [], problems
-    maps = bound.composition.linear_maps
+    maps = composition.linear_maps
     if len(maps) != len(certificate.layers):
         return [], [
             f"the certificate lists {len(certificate.layers)} layers, and the "
             f"model has {len(maps)}"
         ]
     findings = []
-    opinion = second_opinion if bound.norm == 2 else row_sum_second_opinion
+    opinion = (
+        second_opinion if composition.norm == 2 else row_sum_second_opinion
+    )
     for linear_map, claim in zip(
         maps.values(), certificate.layers, strict=True
     ):
@@ -91,30 +94,33 @@ def check(model, certificate):
         )
     problems = [f.problem for f in findings if f.problem]
     if not problems:
-        problems = list(_table_problems(bound, certificate))
+        problems = list(
+            _table_problems(composition, _is_pairwise(model), certificate)
+        )
     return findings, problems
 
 
-def _parts(model, norm):
-    """The classifier and its margin bound."""
-    base, bound = getattr(model, "base", model), getattr(model, "bound", None)
-    if bound is None:
-        bound = GlobalLipschitz(norm=norm)
-        bound.attach(base)
-    return base, bound
+def _composition(model, norm):
+    bound = getattr(model, "bound", None)
+    return Composition(model, norm) if bound is None else bound.composition
 
 
-def _identity_problems(base, bound, certificate):
+def _is_pairwise(model):
+    return getattr(getattr(model, "bound", None), "pairwise", True)
+
+
+def _identity_problems(composition, certificate):
     if not certificate.rigorous:
         yield f"level {certificate.level!r} proves nothing"
     elif certificate.level not in SPEAKS_OF:
         yield f"level {certificate.level!r} is not known"
-    if certificate.norm != bound.norm:
+    if certificate.norm != composition.norm:
         yield (
             f"the certificate is in the {norm_name(certificate.norm)} norm, "
-            f"the model's bound in the {norm_name(bound.norm)} norm"
+            f"the model's bound in the {norm_name(composition.norm)} norm"
         )
-    weights = fingerprint_of(base, bound.composition.graph)
+    base = composition.graph.model
+    weights = fingerprint_of(base, composition.graph)
     if weights != certificate.weights:
         yield (
             "the certificate is of another network: its weights and layers "
@@ -128,11 +134,11 @@ def _identity_problems(base, bound, certificate):
         )
 
 
-def _table_problems(bound, certificate):
+def _table_problems(composition, pairwise, certificate):
     """What the norms imply has to be what the certificate says of margins."""
     uppers = [layer.upper for layer in certificate.layers]
-    norms = dict(zip(bound.composition.linear_maps, uppers, strict=True))
-    body, table = margin_table(bound, norms)
+    norms = dict(zip(composition.linear_maps, uppers, strict=True))
+    body, table = margin_table(composition, norms, pairwise)
     claimed = np.asarray(certificate.margin_constants)
     if claimed.shape != table.shape:
         yield (
@@ -225,16 +231,21 @@ def _table(findings):
 
 
 def _decisions(model, certificate, options):
-    _, bound = _parts(model, certificate.norm)
     epsilon = options.epsilon
     if epsilon is None:
         epsilon = getattr(model, "epsilon", 0.0)
     with np.load(options.data) as data:
         x, y = data["x"], data["y"]
-    labels, radii = bound.decider(certificate, epsilon)(x, None)
+    labels, radii = _decider(model, certificate, epsilon)(x, None)
     right = labels == y.ravel()
     return (
         f"{len(x)} inputs: {right.mean():.4%} right, "
         f"{np.mean(right & (radii > epsilon)):.4%} right and certified at "
         f"epsilon {epsilon:g}, level {certificate.level!r}"
     )
+
+
+def _decider(model, certificate, epsilon):
+    if hasattr(model, "bound"):
+        return model.bound.decider(certificate, epsilon)
+    return Decider(certificate, model, _composition(model, certificate.norm))

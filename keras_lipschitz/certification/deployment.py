@@ -6,8 +6,8 @@ import platform
 import keras
 from keras import ops
 
-from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
+from keras_lipschitz.propagation.registry import linear_map_of
 
 # Variables that let oneDNN and TensorFlow compute float32 with fewer bits, or
 # convolve by other algorithms, and the values that do not.

@@ -1,20 +1,15 @@
 """What is checked before anything is computed."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
+from keras_lipschitz._numbers import is_amount
+
 
 def check_epsilon(value, name="epsilon"):
     """A radius as a float, or a `ValueError` that says what is wrong."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, (int, float, np.integer, np.floating))
-        or not math.isfinite(value)
-        or value < 0
-    ):
+    if not is_amount(value):
         raise ValueError(
             f"`{name}` should be a finite number, zero or more, in units of "
             f"the model's input. Received: {name}={value!r}"

@@ -10,7 +10,6 @@ from keras_lipschitz import losses as keras_lipschitz_losses
 from keras_lipschitz import metrics as keras_lipschitz_metrics
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
-from keras_lipschitz.bounds.norms import check_norm
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.models.bottom_logit import BottomLogit
@@ -19,6 +18,7 @@ from keras_lipschitz.models.checks import check_finite
 from keras_lipschitz.models.checks import check_labels
 from keras_lipschitz.models.checks import is_concrete
 from keras_lipschitz.ops.labels import class_indices
+from keras_lipschitz.propagation.norms import check_norm
 
 ABSTAIN = -1
 

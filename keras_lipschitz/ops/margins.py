@@ -97,3 +97,8 @@ def certified_radius(logits, constants):
         ops.where(margin > 0.0, float("inf"), 0.0),
     )
     return ops.min(ops.where(is_anchor, float("inf"), radius), axis=1)
+
+
+def rows_of(table, index):
+    """Rows of a finite table; their gradient is a product, not a scatter."""
+    return ops.matmul(ops.one_hot(index, table.shape[0]), table)

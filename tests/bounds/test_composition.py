@@ -11,8 +11,8 @@ from keras import ops
 
 import keras_lipschitz as kl
 from keras_lipschitz.bounds import Composition
-from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.certification.rounding import UpperBound
+from keras_lipschitz.propagation.registry import linear_map_of
 
 
 def classifier(*body, shape=(4,), last=None):

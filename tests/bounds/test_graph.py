@@ -11,7 +11,7 @@ from brute_force import norm
 from keras import layers
 
 from keras_lipschitz.bounds import Composition
-from keras_lipschitz.bounds.graph import trace
+from keras_lipschitz.propagation.graph import trace
 
 
 def dense(units, seed=0, **kwargs):

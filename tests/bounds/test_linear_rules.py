@@ -13,7 +13,7 @@ from brute_force import randomise
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.registry import linear_map_of
+from keras_lipschitz.propagation.registry import linear_map_of
 
 LINEAR = [
     (lambda **kw: layers.Dense(5, **kw), (4,)),

@@ -9,7 +9,7 @@ from keras import layers
 from keras import ops
 
 import keras_lipschitz
-from keras_lipschitz.bounds import registry
+from keras_lipschitz.propagation import registry
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ from keras import layers
 from random_layers import random_convolution
 from random_layers import random_operator
 
-from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.certification.norms.operators import ConvolutionOperator
 from keras_lipschitz.certification.norms.operators import DiagonalOperator
 from keras_lipschitz.certification.norms.operators import operator_of
@@ -15,6 +14,7 @@ from keras_lipschitz.ops.linear_maps import BlockDenseMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DiagonalMap
 from keras_lipschitz.ops.linear_maps import LinearMap
+from keras_lipschitz.propagation.registry import linear_map_of
 
 CASES = {
     "dense": (layers.Dense(3), (5,)),

@@ -9,16 +9,16 @@ from slow_linf import to_numpy
 
 import keras_lipschitz as kl
 from keras_lipschitz.bounds import Composition
-from keras_lipschitz.bounds.intervals import Box
-from keras_lipschitz.bounds.intervals import input_box
-from keras_lipschitz.bounds.intervals import propagate
-from keras_lipschitz.bounds.intervals import registry
-from keras_lipschitz.bounds.rules.regularization import INACTIVE
 from keras_lipschitz.certification.decisions.box_deviation import BoxDeviation
 from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.formats import SINGLE
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.norms.row_sums import row_sum_norm
+from keras_lipschitz.propagation.intervals import Box
+from keras_lipschitz.propagation.intervals import input_box
+from keras_lipschitz.propagation.intervals import propagate
+from keras_lipschitz.propagation.intervals import registry
+from keras_lipschitz.propagation.rules.regularization import INACTIVE
 
 multi_backend = pytest.mark.multi_backend
 layers = keras.layers

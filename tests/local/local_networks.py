@@ -88,6 +88,6 @@ def in_ball(x, epsilon, samples, seed=2):
 
 def values_of(bound, x):
     """Dict from tensor index to values, for a batch of inputs."""
-    from keras_lipschitz.bounds.local.regions import value_of
+    from keras_lipschitz.propagation.local.regions import value_of
 
     return bound.graph.walk(value_of, keras.ops.convert_to_tensor(x))

@@ -2,12 +2,12 @@
 
 from keras import ops
 
-from keras_lipschitz.bounds.global_lipschitz import rows_of
 from keras_lipschitz.bounds.local.norms import local_norms
-from keras_lipschitz.bounds.local.regions import BallAndBox
-from keras_lipschitz.bounds.local.relevance import relevant_outputs
 from keras_lipschitz.bounds.local.sparsity import sparsity
 from keras_lipschitz.ops.ball_and_box import ball_and_box_maximum
+from keras_lipschitz.ops.margins import rows_of
+from keras_lipschitz.propagation.local.regions import BallAndBox
+from keras_lipschitz.propagation.local.relevance import relevant_outputs
 
 
 class LocalNetwork:

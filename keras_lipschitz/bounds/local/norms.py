@@ -2,9 +2,9 @@
 
 from keras import ops
 
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.local.regions import reads_entries
 from keras_lipschitz.ops.masked_power_method import masked_norms
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.local.regions import reads_entries
 
 
 def local_norms(composition, regions, relevant, starts, steps):

@@ -5,14 +5,14 @@ import math
 
 import numpy as np
 
-from keras_lipschitz.bounds.intervals.registry import increasing
-from keras_lipschitz.bounds.intervals.registry import interval_rule_of
-from keras_lipschitz.bounds.intervals.registry import monotone
 from keras_lipschitz.certification.decisions.deviation import Deviation
 from keras_lipschitz.certification.decisions.deviation import norms_up
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import monotone_box
 from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.propagation.intervals.registry import increasing
+from keras_lipschitz.propagation.intervals.registry import interval_rule_of
+from keras_lipschitz.propagation.intervals.registry import monotone
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.certification.evaluations.absolute_norm import (
     absolute_norm,
 )
@@ -26,6 +25,7 @@ from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.ops.circular_convolution import CircularConvolutionMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
+from keras_lipschitz.propagation.registry import linear_map_of
 
 COMPUTED_KERNEL = (
     "its kernel is computed from other weights at every call "

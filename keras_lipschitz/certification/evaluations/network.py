@@ -1,14 +1,14 @@
 """A network with all that is needed to evaluate it with proven accuracy."""
 
-from keras_lipschitz.bounds.composition import is_linear
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.rules.regularization import INACTIVE
 from keras_lipschitz.certification.evaluations.evaluation import (
     registered_evaluation,
 )
 from keras_lipschitz.certification.evaluations.linear import linear_evaluation
 from keras_lipschitz.certification.evaluations.reshaping import PASSED_ON
 from keras_lipschitz.certification.rounding import UpperBound
+from keras_lipschitz.propagation.composition import is_linear
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.rules.regularization import INACTIVE
 
 
 class EvaluatedNetwork:

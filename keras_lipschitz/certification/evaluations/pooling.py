@@ -5,11 +5,6 @@ import math
 import numpy as np
 from keras import layers
 
-from keras_lipschitz.bounds.registry import Signal
-from keras_lipschitz.bounds.rules.pooling import averaging_axes
-from keras_lipschitz.bounds.rules.pooling import averaging_weights
-from keras_lipschitz.bounds.rules.pooling import axes_of
-from keras_lipschitz.bounds.rules.pooling import cells_of
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
@@ -22,6 +17,11 @@ from keras_lipschitz.layers.scaled_average_pooling2d import (
 from keras_lipschitz.layers.scaled_global_average_pooling2d import (
     ScaledGlobalAveragePooling2D,
 )
+from keras_lipschitz.propagation.registry import Signal
+from keras_lipschitz.propagation.rules.pooling import averaging_axes
+from keras_lipschitz.propagation.rules.pooling import averaging_weights
+from keras_lipschitz.propagation.rules.pooling import axes_of
+from keras_lipschitz.propagation.rules.pooling import cells_of
 
 
 @register_evaluation(

@@ -8,7 +8,6 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.registry import cannot_bound
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import (
@@ -20,6 +19,7 @@ from keras_lipschitz.layers.invertible_downsampling import (
 )
 from keras_lipschitz.layers.invertible_upsampling import InvertibleUpsampling
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.propagation.registry import cannot_bound
 
 PASSED_ON = Evaluation(lambda x: x)
 # Up to here, float32 holds every whole number.

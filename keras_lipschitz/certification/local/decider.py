@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.local.relevance import relevant_outputs
 from keras_lipschitz.certification.certify import head_table
 from keras_lipschitz.certification.decisions.batches import batches
 from keras_lipschitz.certification.decisions.decider import Decider
@@ -12,6 +10,8 @@ from keras_lipschitz.certification.local.norms import PartNorms
 from keras_lipschitz.certification.local.probable_norms import ProbableNorms
 from keras_lipschitz.certification.local.regions import HostBallAndBox
 from keras_lipschitz.certification.rounding import UpperBound
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.local.relevance import relevant_outputs
 
 KINDS = ("deterministic", "probabilistic")
 

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 from keras import ops
 
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.local.boxes import is_increasing_layer
-from keras_lipschitz.bounds.local.regions import reads_entries
 from keras_lipschitz.certification.decisions.deviation import Tracked
 from keras_lipschitz.certification.local.linear import HostLinear
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.local.boxes import is_increasing_layer
+from keras_lipschitz.propagation.local.regions import reads_entries
 
 # Every bound is widened for the few operations that made it.
 _UP = 1.0 + 2.0**-40

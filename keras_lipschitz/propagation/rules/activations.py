@@ -5,12 +5,12 @@ import math
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.bounds.registry import register_linear_map
-from keras_lipschitz.bounds.registry import register_rule
 from keras_lipschitz.ops.activations import activation_constant
 from keras_lipschitz.ops.linear_maps import DiagonalMap
 from keras_lipschitz.ops.rounding import parameter_up
+from keras_lipschitz.propagation.registry import cannot_bound
+from keras_lipschitz.propagation.registry import register_linear_map
+from keras_lipschitz.propagation.registry import register_rule
 
 
 @register_rule(layers.Activation)

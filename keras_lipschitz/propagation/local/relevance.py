@@ -3,11 +3,11 @@
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.local.boxes import is_entrywise
-from keras_lipschitz.bounds.local.regions import reads_entries
 from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.local.boxes import is_entrywise
+from keras_lipschitz.propagation.local.regions import reads_entries
 
 
 def relevant_outputs(composition, regions):

@@ -2,19 +2,19 @@
 
 import keras
 
-from keras_lipschitz.bounds.checks import check_arithmetic
-from keras_lipschitz.bounds.checks import check_inputs
-from keras_lipschitz.bounds.checks import check_size
-from keras_lipschitz.bounds.checks import naming
-from keras_lipschitz.bounds.graph import trace
-from keras_lipschitz.bounds.norms import check_norm
-from keras_lipschitz.bounds.registry import Signal
-from keras_lipschitz.bounds.registry import constant_of
-from keras_lipschitz.bounds.registry import deciding_map_of
-from keras_lipschitz.bounds.registry import linear_map_of
-from keras_lipschitz.bounds.registry import rule_of
 from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
 from keras_lipschitz.ops.linear_maps import DenseMap
+from keras_lipschitz.propagation.checks import check_arithmetic
+from keras_lipschitz.propagation.checks import check_inputs
+from keras_lipschitz.propagation.checks import check_size
+from keras_lipschitz.propagation.checks import naming
+from keras_lipschitz.propagation.graph import trace
+from keras_lipschitz.propagation.norms import check_norm
+from keras_lipschitz.propagation.registry import Signal
+from keras_lipschitz.propagation.registry import constant_of
+from keras_lipschitz.propagation.registry import deciding_map_of
+from keras_lipschitz.propagation.registry import linear_map_of
+from keras_lipschitz.propagation.registry import rule_of
 
 
 class Composition:

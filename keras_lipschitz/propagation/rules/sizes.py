@@ -1,6 +1,6 @@
 """What rules ask of shapes."""
 
-from keras_lipschitz.bounds.registry import cannot_bound
+from keras_lipschitz.propagation.registry import cannot_bound
 
 
 def spatial_sizes(layer, x):

@@ -10,7 +10,7 @@ import inspect
 
 from keras import ops
 
-from keras_lipschitz.bounds.intervals.box import Box
+from keras_lipschitz.propagation.intervals.box import Box
 
 _RULES = {}
 _TRAINING_RULES = {}

@@ -1,30 +1,12 @@
 """How far entries move at most: rules for the l_inf norm."""
 
-import functools
 import math
 
-import numpy as np
 from keras import layers
-from keras import ops
 
-from keras_lipschitz.bounds.registry import register_rule
-from keras_lipschitz.bounds.rules import activations
-from keras_lipschitz.bounds.rules import regularization
-from keras_lipschitz.bounds.rules.merging import check_axis
-from keras_lipschitz.bounds.rules.reshaping import check_interpolation
-from keras_lipschitz.bounds.rules.sizes import spatial_sizes
-from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
-from keras_lipschitz.layers.group_sort import GroupSort
-from keras_lipschitz.layers.invertible_downsampling import (
-    InvertibleDownsampling,
-)
-from keras_lipschitz.layers.invertible_upsampling import InvertibleUpsampling
 from keras_lipschitz.layers.l2_norm_pooling2d import L2NormPooling2D
 from keras_lipschitz.layers.linf_dist import LInfDist
 from keras_lipschitz.layers.linf_dist_conv2d import LInfDistConv2D
-from keras_lipschitz.layers.mean_shift import MeanShift
-from keras_lipschitz.layers.min_max import MinMax
-from keras_lipschitz.layers.relu_theta import ReLUTheta
 from keras_lipschitz.layers.scaled_average_pooling2d import (
     ScaledAveragePooling2D,
 )
@@ -32,6 +14,14 @@ from keras_lipschitz.layers.scaled_global_average_pooling2d import (
     ScaledGlobalAveragePooling2D,
 )
 from keras_lipschitz.ops.rounding import root_up
+from keras_lipschitz.propagation.constants import largest
+from keras_lipschitz.propagation.monotone_layers import ENTRYWISE_NONEXPANSIVE
+from keras_lipschitz.propagation.registry import register_rule
+from keras_lipschitz.propagation.rules import activations
+from keras_lipschitz.propagation.rules import regularization
+from keras_lipschitz.propagation.rules.merging import check_axis
+from keras_lipschitz.propagation.rules.reshaping import check_interpolation
+from keras_lipschitz.propagation.rules.sizes import spatial_sizes
 
 # Functions of each entry by itself are as steep in every norm.
 for _rule, *_types in (
@@ -44,44 +34,7 @@ for _rule, *_types in (
     register_rule(*_types, norm="inf")(_rule)
 
 
-@register_rule(
-    LInfDist,
-    LInfDistConv2D,
-    MeanShift,
-    ClippedMinMax,
-    GroupSort,
-    MinMax,
-    ReLUTheta,
-    InvertibleDownsampling,
-    InvertibleUpsampling,
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-    layers.Flatten,
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-    layers.GlobalMaxPooling1D,
-    layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D,
-    layers.Identity,
-    layers.InputLayer,
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
-    layers.Permute,
-    layers.RepeatVector,
-    layers.Reshape,
-    layers.UpSampling1D,
-    layers.UpSampling3D,
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
-    norm="inf",
-)
+@register_rule(LInfDist, LInfDistConv2D, *ENTRYWISE_NONEXPANSIVE, norm="inf")
 def no_entry_moves_further(layer, x):
     """Entries stay, are averaged, compared or sorted; or the distance of all
     of them from a point is taken, which moves as far as one of them."""
@@ -117,19 +70,10 @@ def average(layer, *inputs):
 
 @register_rule(layers.Maximum, layers.Minimum, norm="inf")
 def maximum(layer, *inputs):
-    return functools.reduce(_larger, (x.constant for x in inputs))
+    return largest(x.constant for x in inputs)
 
 
 @register_rule(layers.Concatenate, norm="inf")
 def concatenate(layer, *inputs):
     check_axis(layer, inputs)
     return maximum(layer, *inputs)
-
-
-def _larger(a, b):
-    """The larger of two floats, or of two tensors or arrays of one shape."""
-    if isinstance(a, float) and isinstance(b, float):
-        return max(a, b)
-    if hasattr(a, "__array_interface__") and hasattr(b, "__array_interface__"):
-        return np.maximum(a, b)
-    return ops.maximum(a, b)

@@ -4,9 +4,6 @@ import keras
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.intervals.box import Box
-from keras_lipschitz.bounds.intervals.registry import register_interval_rule
-from keras_lipschitz.bounds.registry import linear_map_of
 from keras_lipschitz.layers.lipschitz_conv2d import LipschitzConv2D
 from keras_lipschitz.layers.lipschitz_dense import LipschitzDense
 from keras_lipschitz.layers.lipschitz_depthwise_conv2d import (
@@ -14,6 +11,11 @@ from keras_lipschitz.layers.lipschitz_depthwise_conv2d import (
 )
 from keras_lipschitz.ops.activations import activation_constant
 from keras_lipschitz.ops.activations import is_increasing
+from keras_lipschitz.propagation.intervals.box import Box
+from keras_lipschitz.propagation.intervals.registry import (
+    register_interval_rule,
+)
+from keras_lipschitz.propagation.registry import linear_map_of
 
 
 @register_interval_rule(

@@ -12,10 +12,10 @@ import numpy as np
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.bounds.registry import register_linear_map
 from keras_lipschitz.ops.linear_maps import DiagonalMap
 from keras_lipschitz.ops.rounding import parameter_up
+from keras_lipschitz.propagation.registry import cannot_bound
+from keras_lipschitz.propagation.registry import register_linear_map
 
 # Five float32 operations, each of them right to a few units in the last place.
 _ROUNDING = 1.0 + 2.0**-19

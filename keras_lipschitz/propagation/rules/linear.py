@@ -6,13 +6,13 @@ import math
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.bounds.registry import register_linear_map
 from keras_lipschitz.layers.linear_maps import convolution_map
 from keras_lipschitz.layers.linear_maps import dense_map
 from keras_lipschitz.layers.linear_maps import depthwise_convolution_map
 from keras_lipschitz.ops.linear_maps import BlockDenseMap
 from keras_lipschitz.ops.linear_maps import DenseMap
+from keras_lipschitz.propagation.registry import cannot_bound
+from keras_lipschitz.propagation.registry import register_linear_map
 
 register_linear_map(layers.Dense)(dense_map)
 register_linear_map(layers.Conv2D, layers.Conv3D)(convolution_map)

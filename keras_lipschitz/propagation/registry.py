@@ -11,12 +11,12 @@ import dataclasses
 
 import keras
 
-from keras_lipschitz.bounds.norms import check_norm
-from keras_lipschitz.bounds.norms import norm_name
 from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LinearLipschitzLayer
 from keras_lipschitz.layers.lipschitz_layer import LipschitzLayer
 from keras_lipschitz.ops.activations import activation_constant
+from keras_lipschitz.propagation.norms import check_norm
+from keras_lipschitz.propagation.norms import norm_name
 
 _RULES = {}
 _LINEAR_MAPS = {}

@@ -5,7 +5,7 @@ import inspect
 
 import keras
 
-from keras_lipschitz.bounds.registry import cannot_bound
+from keras_lipschitz.propagation.registry import cannot_bound
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from keras import layers
 
-from keras_lipschitz.bounds.registry import register_rule
+from keras_lipschitz.propagation.registry import register_rule
 
 # RandomCrop is missing on purpose: at inference its shape is not what it says.
 INACTIVE = (

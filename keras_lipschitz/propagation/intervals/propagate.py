@@ -2,10 +2,10 @@
 
 from keras import ops
 
-from keras_lipschitz.bounds.checks import check_inputs
-from keras_lipschitz.bounds.checks import naming
-from keras_lipschitz.bounds.intervals.box import Box
-from keras_lipschitz.bounds.intervals.registry import interval_rule_of
+from keras_lipschitz.propagation.checks import check_inputs
+from keras_lipschitz.propagation.checks import naming
+from keras_lipschitz.propagation.intervals.box import Box
+from keras_lipschitz.propagation.intervals.registry import interval_rule_of
 
 
 def input_box(inputs, epsilon, clip=None):

@@ -3,27 +3,9 @@
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.intervals.box import Box
-from keras_lipschitz.bounds.intervals.linear import activated
-from keras_lipschitz.bounds.intervals.registry import called
-from keras_lipschitz.bounds.intervals.registry import increasing
-from keras_lipschitz.bounds.intervals.registry import monotone
-from keras_lipschitz.bounds.intervals.registry import register_interval_rule
-from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.bounds.rules.merging import check_axis
-from keras_lipschitz.bounds.rules.regularization import INACTIVE
-from keras_lipschitz.bounds.rules.reshaping import check_interpolation
-from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
-from keras_lipschitz.layers.group_sort import GroupSort
-from keras_lipschitz.layers.invertible_downsampling import (
-    InvertibleDownsampling,
-)
-from keras_lipschitz.layers.invertible_upsampling import InvertibleUpsampling
 from keras_lipschitz.layers.linf_dist import LInfDist
 from keras_lipschitz.layers.linf_dist_conv2d import LInfDistConv2D
 from keras_lipschitz.layers.mean_shift import MeanShift
-from keras_lipschitz.layers.min_max import MinMax
-from keras_lipschitz.layers.relu_theta import ReLUTheta
 from keras_lipschitz.layers.scaled_average_pooling2d import (
     ScaledAveragePooling2D,
 )
@@ -33,48 +15,29 @@ from keras_lipschitz.layers.scaled_global_average_pooling2d import (
 from keras_lipschitz.layers.scaling import Scaling
 from keras_lipschitz.ops.lp_distance import linf_distance_bounds
 from keras_lipschitz.ops.lp_distance import linf_distance_bounds_conv2d
+from keras_lipschitz.propagation.intervals.box import Box
+from keras_lipschitz.propagation.intervals.linear import activated
+from keras_lipschitz.propagation.intervals.registry import called
+from keras_lipschitz.propagation.intervals.registry import increasing
+from keras_lipschitz.propagation.intervals.registry import monotone
+from keras_lipschitz.propagation.intervals.registry import (
+    register_interval_rule,
+)
+from keras_lipschitz.propagation.monotone_layers import ENTRYWISE_NONEXPANSIVE
+from keras_lipschitz.propagation.registry import cannot_bound
+from keras_lipschitz.propagation.rules.merging import check_axis
+from keras_lipschitz.propagation.rules.regularization import INACTIVE
+from keras_lipschitz.propagation.rules.reshaping import check_interpolation
 
 register_interval_rule(
     *INACTIVE,
-    ClippedMinMax,
-    GroupSort,
-    InvertibleDownsampling,
-    InvertibleUpsampling,
-    MeanShift,
-    MinMax,
-    ReLUTheta,
+    *ENTRYWISE_NONEXPANSIVE,
     ScaledAveragePooling2D,
     ScaledGlobalAveragePooling2D,
     layers.Add,
     layers.Average,
-    layers.AveragePooling1D,
-    layers.AveragePooling2D,
-    layers.AveragePooling3D,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-    layers.Flatten,
-    layers.GlobalAveragePooling1D,
-    layers.GlobalAveragePooling2D,
-    layers.GlobalAveragePooling3D,
-    layers.GlobalMaxPooling1D,
-    layers.GlobalMaxPooling2D,
-    layers.GlobalMaxPooling3D,
-    layers.Identity,
-    layers.InputLayer,
-    layers.MaxPooling1D,
-    layers.MaxPooling2D,
-    layers.MaxPooling3D,
     layers.Maximum,
     layers.Minimum,
-    layers.Permute,
-    layers.RepeatVector,
-    layers.Reshape,
-    layers.UpSampling1D,
-    layers.UpSampling3D,
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
 )(increasing)
 
 register_interval_rule(

@@ -4,10 +4,10 @@ import math
 
 from keras import layers
 
-from keras_lipschitz.bounds.registry import cannot_bound
-from keras_lipschitz.bounds.registry import register_rule
-from keras_lipschitz.bounds.rules.sizes import fixed_sizes
 from keras_lipschitz.ops.rounding import root_up
+from keras_lipschitz.propagation.registry import cannot_bound
+from keras_lipschitz.propagation.registry import register_rule
+from keras_lipschitz.propagation.rules.sizes import fixed_sizes
 
 
 @register_rule(layers.Add, layers.Subtract)

@@ -3,14 +3,14 @@
 from keras import layers
 from keras import ops
 
-from keras_lipschitz.bounds.intervals.box import Box
-from keras_lipschitz.bounds.intervals.linear import activated
-from keras_lipschitz.bounds.intervals.registry import increasing
-from keras_lipschitz.bounds.intervals.registry import interval_rule_of
-from keras_lipschitz.bounds.intervals.registry import monotone
-from keras_lipschitz.bounds.rules.regularization import INACTIVE
 from keras_lipschitz.layers.relu_theta import ReLUTheta
 from keras_lipschitz.ops.activations import is_increasing
+from keras_lipschitz.propagation.intervals.box import Box
+from keras_lipschitz.propagation.intervals.linear import activated
+from keras_lipschitz.propagation.intervals.registry import increasing
+from keras_lipschitz.propagation.intervals.registry import interval_rule_of
+from keras_lipschitz.propagation.intervals.registry import monotone
+from keras_lipschitz.propagation.rules.regularization import INACTIVE
 
 _ENTRYWISE = {
     *INACTIVE,

@@ -8,10 +8,10 @@ import numpy as np
 import scipy.sparse
 from keras import layers
 
-from keras_lipschitz.bounds.registry import register_rule
-from keras_lipschitz.bounds.rules.sizes import spatial_sizes
 from keras_lipschitz.ops.nonnegative import averaging_norm
 from keras_lipschitz.ops.rounding import root_up
+from keras_lipschitz.propagation.registry import register_rule
+from keras_lipschitz.propagation.rules.sizes import spatial_sizes
 
 
 @register_rule(layers.MaxPooling1D, layers.MaxPooling2D, layers.MaxPooling3D)

@@ -5,17 +5,17 @@ import dataclasses
 import keras
 from keras import ops
 
-from keras_lipschitz.bounds.composition import is_linear
-from keras_lipschitz.bounds.composition import key_of
-from keras_lipschitz.bounds.intervals.box import Box
-from keras_lipschitz.bounds.intervals.propagate import input_box
-from keras_lipschitz.bounds.intervals.registry import called
-from keras_lipschitz.bounds.local.boxes import box_behind_activation
-from keras_lipschitz.bounds.local.boxes import box_of
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
 from keras_lipschitz.ops.linear_maps import DenseMap
 from keras_lipschitz.ops.linear_maps import DepthwiseConvolutionMap
 from keras_lipschitz.ops.masked_power_method import row_norms
+from keras_lipschitz.propagation.composition import is_linear
+from keras_lipschitz.propagation.composition import key_of
+from keras_lipschitz.propagation.intervals.box import Box
+from keras_lipschitz.propagation.intervals.propagate import input_box
+from keras_lipschitz.propagation.intervals.registry import called
+from keras_lipschitz.propagation.local.boxes import box_behind_activation
+from keras_lipschitz.propagation.local.boxes import box_of
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Networks, layer by layer: how constants, boxes and balls go through them."""

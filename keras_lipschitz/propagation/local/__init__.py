@@ -1,0 +1,1 @@
+"""The ball and the box around each input, carried through a network."""
