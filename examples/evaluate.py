@@ -242,23 +242,30 @@ def show(results):
         )
     )
     if results["by_kind"]:
-        print("\nBy local norms:\n")
-        print(
-            markdown_table(
-                [
-                    {
-                        **row,
-                        "epsilon": f"{row['epsilon']:.4g}",
-                        "vra": percent(row["vra"]),
-                    }
-                    for row in results["by_kind"]
-                ]
-            )
-        )
+        show_kinds(results["by_kind"])
     if results["tightness"] is not None:
         show_tightness(results["tightness"])
     if "randomized_smoothing" in results:
         print(f"\nRandomized smoothing: {results['randomized_smoothing']}")
+
+
+def show_kinds(rows):
+    from reporting import markdown_table
+    from reporting import percent
+
+    print("\nBy local norms:\n")
+    print(
+        markdown_table(
+            [
+                {
+                    **row,
+                    "epsilon": f"{row['epsilon']:.4g}",
+                    "vra": percent(row["vra"]),
+                }
+                for row in rows
+            ]
+        )
+    )
 
 
 def show_tightness(found):

@@ -15,6 +15,8 @@ import sys
 import time
 
 METRICS = ["clean_accuracy", "vra", "rejection_rate"]
+# Samples for which the tightness of local bounds is logged.
+WATCHED = 200
 
 
 def parse(arguments=None):
@@ -269,7 +271,11 @@ def callbacks(recipe, data):
         chosen.append(steer.TradesSchedule(*recipe.trades))
     for schedule in recipe.loss_schedules:
         chosen.append(steer.LossSchedule(*schedule))
-    return [*chosen, steer.LipschitzUpdate()]
+    chosen.append(steer.LipschitzUpdate())
+    if recipe.local is not None:
+        x, _ = data.arrays("validation")
+        chosen.append(steer.LocalConstants(x[:WATCHED]))
+    return chosen
 
 
 def report(model, data, output, pgd=True):
@@ -341,6 +347,8 @@ def draw(model, data, details, history, output):
         "training": show.plot_training(history),
         "constants": show.plot_constants(model.certificate),
     }
+    if "constant/local" in history:
+        figures["local_bounds"] = show.plot_local_bounds(history)
     if x.ndim == 4 and x.shape[-1] in (1, 3):
         figures["radius_grid"] = show.plot_radius_grid(
             x, y, predicted, radius, class_names=data.class_names

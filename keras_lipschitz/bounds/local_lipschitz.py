@@ -11,6 +11,7 @@ from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.ops.margins import SMALLEST_EPSILON
+from keras_lipschitz.propagation.local.regions import check_boxes
 
 
 @register
@@ -51,7 +52,8 @@ class LocalLipschitz(GlobalLipschitz):
             Defaults to `1`.
         intervals: Whether boxes are also carried by interval arithmetic, at
             two more passes through the network, and not by the ball alone.
-            Defaults to `True`.
+            Every layer then needs a rule of `register_interval_rule`. Defaults
+            to `True`.
         box_gradient: Whether gradients flow through the boxes, as in the
             paper, at about two more training steps. Defaults to `False`.
         valid_range: Pair of numbers that inputs are known to lie between, or
@@ -111,6 +113,8 @@ class LocalLipschitz(GlobalLipschitz):
 
     def attach(self, base):
         super().attach(base)
+        if self.options.intervals:
+            check_boxes(self.composition)
         self.local = LocalNetwork(self.composition, self.options, self._starts)
         known = {self.composition.names[key] for key in self.vectors()}
         if not known.issuperset(self.options.layers or ()):

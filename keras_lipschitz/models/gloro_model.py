@@ -1,13 +1,8 @@
 import collections
-import itertools
 
 import keras
 import numpy as np
-from keras import ops
-from keras.src.utils.tracking import no_automatic_dependency_tracking
 
-from keras_lipschitz import losses as keras_lipschitz_losses
-from keras_lipschitz import metrics as keras_lipschitz_metrics
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
@@ -17,7 +12,7 @@ from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
 from keras_lipschitz.models.checks import check_labels
 from keras_lipschitz.models.checks import is_concrete
-from keras_lipschitz.ops.labels import class_indices
+from keras_lipschitz.models.margin_training import MarginTraining
 from keras_lipschitz.propagation.norms import check_norm
 
 ABSTAIN = -1
@@ -35,7 +30,7 @@ Attributes:
 
 
 @register
-class GloroModel(keras.Model):
+class GloroModel(MarginTraining):
     """A classifier that proves its predictions, or abstains.
 
     Wraps a Keras classifier that ends in logits and appends one class, the
@@ -122,7 +117,6 @@ class GloroModel(keras.Model):
         self.bottom = bottom
         self.certificate = None
         self._epsilon = epsilon
-        self._given_metrics = {}
         self._fitting = False
 
     # Radii.
@@ -251,116 +245,6 @@ class GloroModel(keras.Model):
 
     # Training and evaluation.
 
-    @no_automatic_dependency_tracking
-    def compile(
-        self,
-        optimizer="rmsprop",
-        loss=None,
-        metrics=None,
-        weighted_metrics=None,
-        **kwargs,
-    ):
-        """Configures the model for training, as `keras.Model.compile` does.
-
-        Beside what Keras knows, `loss` and `metrics` may be the names that
-        `keras_lipschitz.losses.get` and `keras_lipschitz.metrics.get` know:
-        `"gloro_crossentropy"`, `"gloro_trades"`, `"vra"`, ...
-        """
-        self._given_metrics = {
-            "metrics": _metrics(metrics),
-            "weighted_metrics": _metrics(weighted_metrics),
-        }
-        # Metrics of the radius see more than labels and outputs: we run them.
-        left_to_keras = {
-            kind: [m for m in given if not _needs_radius(m)]
-            for kind, given in self._given_metrics.items()
-        }
-        super().compile(
-            optimizer=optimizer,
-            loss=keras_lipschitz_losses.get(loss),
-            **left_to_keras,
-            **kwargs,
-        )
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        if config is not None:
-            for kind, given in self._given_metrics.items():
-                config[kind] = keras.saving.serialize_keras_object(given)
-        return config
-
-    def compile_from_config(self, config):
-        # Keras does this only for models that do not override `compile`.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None:
-            self.optimizer.build(self.trainable_variables)
-
-    @property
-    def metrics(self):
-        given = itertools.chain.from_iterable(self._given_metrics.values())
-        return [*super().metrics, *filter(_needs_radius, given)]
-
-    @property
-    def variables(self):
-        # JAX bakes into a compiled step what is not state of the model.
-        return [*super().variables, *self._loss_variables()]
-
-    @property
-    def trainable_weights(self):
-        return [*super().trainable_weights, *self._learned_by_loss()]
-
-    def _loss_variables(self):
-        losses = keras.tree.flatten(getattr(self, "loss", None))
-        return [v for x in losses for v in getattr(x, "variables", ())]
-
-    def _learned_by_loss(self):
-        return [v for v in self._loss_variables() if v.trainable]
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        # Here, because on JAX `compute_metrics` cannot read the weights.
-        self._update_radius_metrics(x, y, y_pred, sample_weight, training)
-        y_pred = self._seen_by_loss(x, y, y_pred, training)
-        return super().compute_loss(x, y, y_pred, sample_weight, training)
-
-    def _seen_by_loss(self, x, y, y_pred, training):
-        """The outputs, or logits and slack for a loss that asks for these."""
-        given = keras.tree.flatten(self.loss)
-        if not any(getattr(loss, "needs_slack", False) for loss in given):
-            return y_pred
-        (loss,) = given
-        logits = y_pred[:, :-1]
-        epsilon = loss.epsilon
-        if epsilon is None:
-            bottom = self.bottom
-            epsilon = bottom.training_epsilon if training else bottom.epsilon
-        arguments = {"training": training, "inputs": self._inputs_of(x)}
-        if loss.slack_of == "logits":
-            slack = self.bound.logit_slack(logits, epsilon, **arguments)
-        else:
-            # A label that is no class is the loss's to tell.
-            label = ops.maximum(class_indices(y, self.classes), 0)
-            slack = self.bound.slack(logits, label, epsilon, **arguments)
-        return ops.concatenate([logits, slack], axis=1)
-
-    def _update_radius_metrics(self, x, y, y_pred, sample_weight, training):
-        if not any(map(_needs_radius, self.metrics)):
-            return
-        y_pred = ops.stop_gradient(y_pred)
-        radius = self.bound.radius(
-            y_pred[:, :-1], training=training, inputs=self._inputs_of(x)
-        )
-        for kind, given in self._given_metrics.items():
-            weight = sample_weight if kind == "weighted_metrics" else None
-            for metric in filter(_needs_radius, given):
-                metric.update_state(y, y_pred, weight, radius=radius)
-
-    def _inputs_of(self, x):
-        """The one input tensor, as the wrapped model reads it."""
-        (x,) = keras.tree.flatten(x)
-        return ops.cast(x, self.inputs[0].dtype)
-
     def fit(self, x=None, y=None, *args, **kwargs):
         check_labels(y, self.classes)
         self._fitting = True
@@ -421,21 +305,17 @@ class GloroModel(keras.Model):
         return cls(**config)
 
     def save_own_variables(self, store):
+        super().save_own_variables(store)
         if self.certificate is not None:
             text = self.certificate.to_json().encode()
             store["certificate"] = np.frombuffer(text, "uint8")
-        for variable in self._learned_by_loss():
-            store[f"loss_{variable.name}"] = ops.convert_to_numpy(variable)
 
     def load_own_variables(self, store):
+        super().load_own_variables(store)
         self.certificate = None
         if "certificate" in store.keys():
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
-        for variable in self._learned_by_loss():
-            name = f"loss_{variable.name}"
-            if name in store.keys():
-                variable.assign(np.asarray(store[name]))
 
 
 def _chosen_bound(bound, norm):
@@ -447,12 +327,3 @@ def _chosen_bound(bound, norm):
             f"{norm!r} and a {type(bound).__name__} with norm={bound.norm!r}"
         )
     return bound
-
-
-def _metrics(given):
-    given = [] if given is None else keras.tree.flatten(given)
-    return [keras_lipschitz_metrics.get(metric) for metric in given]
-
-
-def _needs_radius(metric):
-    return getattr(metric, "needs_radius", False)

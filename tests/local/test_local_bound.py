@@ -232,6 +232,29 @@ def test_layers_that_are_not_there_or_have_no_rule():
         kl.GloroModel(base, 0.1, bound=kl.bounds.LocalLipschitz())
 
 
+def test_a_box_needs_a_rule_and_the_ball_does_not():
+    """`SLLDense` has a constant, but no rule for boxes."""
+    base = keras.Sequential(
+        [
+            keras.Input((4,)),
+            kl.layers.SLLDense(5, name="wide"),
+            keras.layers.Dense(6, activation="relu"),
+            keras.layers.Dense(3),
+        ]
+    )
+    with pytest.raises(
+        ValueError,
+        match="'wide' of type SLLDense[^$]*register_interval_rule[^$]*"
+        "intervals=False",
+    ):
+        kl.GloroModel(base, 0.1, bound=kl.bounds.LocalLipschitz())
+    bound = bound_of(base, intervals=False)
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    regions, _ = bound.local.walk(x, 0.1, bound.estimated_norms())
+    width = ops.convert_to_numpy(regions[1].upper - regions[1].lower)
+    np.testing.assert_allclose(width, 0.2, rtol=1e-5)
+
+
 def test_exported_graph_has_the_global_bound(tmp_path):
     if keras.backend.backend() != "tensorflow":
         pytest.skip("SavedModel")

@@ -14,6 +14,7 @@ from keras_lipschitz.propagation.composition import key_of
 from keras_lipschitz.propagation.intervals.box import Box
 from keras_lipschitz.propagation.intervals.propagate import input_box
 from keras_lipschitz.propagation.intervals.registry import called
+from keras_lipschitz.propagation.intervals.registry import interval_rule_of
 from keras_lipschitz.propagation.local.boxes import box_behind_activation
 from keras_lipschitz.propagation.local.boxes import box_of
 
@@ -51,7 +52,8 @@ class BallAndBox:
 
     Linear maps carry the box by interval arithmetic and intersect it with what
     the ball allows, `center +- radius ||A_i||`; increasing functions carry the
-    ends of the box; of any other layer the ball alone is known.
+    ends of the box; of a layer without an interval rule the ball alone is
+    known.
 
     Args:
         composition: The `Composition` of the network.
@@ -139,6 +141,20 @@ class BallAndBox:
             ops.minimum(in_ball, half - shift),
             ops.minimum(in_ball, half + shift),
         )
+
+
+def check_boxes(composition):
+    """Refuses a network with a layer that no box can be carried through."""
+    for step in composition.body:
+        if reads_entries(step, composition.linear_maps.get(key_of(step))):
+            continue
+        try:
+            interval_rule_of(step.layer, step.name)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}\nOr let the ball alone be known of what it answers: "
+                "LocalLipschitz(intervals=False)."
+            ) from error
 
 
 def reads_entries(step, linear_map):
