@@ -15,6 +15,19 @@ TINY_IMAGENET_AUGMENTATION = (
     augment.RandomAffine(rotation=0.349, shift=0.2, shear=0.1, zoom=0.1),
     augment.RandomFlip(),
 )
+# The paper's jitter of brightness is left out.
+CLL_AUGMENTATION = (
+    augment.RandomShift(4),
+    augment.RandomFlip(),
+    augment.RandomContrast(0.75, 1.25),
+    augment.RandomSaturation(0.75, 1.25),
+    augment.RandomAffine(rotation=0.035),
+)
+
+
+def constant(value):
+    """An initializer, as a dict that can be written to a file."""
+    return {"class_name": "Constant", "config": {"value": value}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,8 +56,8 @@ class Recipe:
             `None`.
         trades: Weight of the robustness term, first and last, where the loss
             has one.
-        activation: Of the network.
-        initializer: Of its kernels.
+        activation: Of the network; `None` for its own default.
+        initializer: Of its kernels; `None` for their own defaults.
         power_iterations: Iterations of the power method in each step.
         augmentation: Steps of `keras_lipschitz.datasets.augmentation`.
         published: The verified-robust accuracy in the paper, if any.
@@ -143,6 +156,27 @@ MNIST_158_FAST = dataclasses.replace(
     epsilon=1.58,
     training_epsilon=(1.1, 1.1),
 )
+# Below the logits 1-Lipschitz by construction, which trains several times
+# faster at a large radius.
+MNIST_158_ORTHOGONAL = dataclasses.replace(
+    MNIST_158_FAST,
+    architecture="orthogonal_cnn",
+    network={
+        "convolutions": ((4, 64, 2), (4, 64, 2), (3, 128, 2)),
+        "units": (256,) * 6,
+    },
+    activation=None,
+    initializer=None,
+    optimizer="adam",
+    learning_rate=(1e-2, 1e-6),
+)
+CIFAR10_ORTHOGONAL = dataclasses.replace(
+    MNIST_158_ORTHOGONAL,
+    data="cifar10",
+    epsilon=36 / 255,
+    epochs=30,
+    augmentation=(augment.RandomFlip(),),
+)
 
 RECIPES = {
     "mnist_0.3": MNIST_03,
@@ -170,6 +204,8 @@ RECIPES = {
     ),
     "mnist_0.3_fast": MNIST_03_FAST,
     "mnist_1.58_fast": MNIST_158_FAST,
+    "mnist_1.58_orthogonal": MNIST_158_ORTHOGONAL,
+    "cifar10_orthogonal": CIFAR10_ORTHOGONAL,
     "mnist_1.58_emma": dataclasses.replace(MNIST_158_FAST, loss="emma"),
     "mnist_1.58_lmt": dataclasses.replace(MNIST_158_FAST, loss="lmt"),
     "mnist_1.58_cll": dataclasses.replace(
@@ -194,6 +230,17 @@ RECIPES = {
     "mnist_1.58_local_fast": dataclasses.replace(
         MNIST_158_FAST, activation="relu_theta", local={}
     ),
+    # The paper has clipped MinMax on CIFAR-10 and Tiny-ImageNet only.
+    "mnist_1.58_local_minmax": dataclasses.replace(
+        MNIST_158,
+        activation="clipped_minmax",
+        training_epsilon=(0.0, 1.75 / 1.58),
+        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
+        published=None,
+    ),
+    "mnist_1.58_local_minmax_fast": dataclasses.replace(
+        MNIST_158_FAST, activation="clipped_minmax", local={}
+    ),
     "cifar10_emma": dataclasses.replace(
         CIFAR10, loss="emma", activation="minmax", published=None
     ),
@@ -208,7 +255,38 @@ RECIPES = {
         },
         activation="minmax",
         batch_size=128,
+        augmentation=CLL_AUGMENTATION,
         published=None,
+    ),
+    "cifar10_cll_4c3f": dataclasses.replace(
+        CIFAR10,
+        architecture="cnn",
+        network={
+            "convolutions": ((3, 32, 1), (3, 32, 2), (3, 64, 1), (3, 64, 2)),
+            "units": (512, 512),
+        },
+        loss="cll",
+        loss_arguments={"epsilon": 0.15, "p": 0.3, "regularization": 1e-4},
+        activation="minmax",
+        batch_size=128,
+        augmentation=CLL_AUGMENTATION,
+        published=None,
+    ),
+    # The constants of the loss grow by another curve than the paper's t^10.
+    "tiny_imagenet_cll": dataclasses.replace(
+        TINY_IMAGENET,
+        loss="cll",
+        loss_arguments={
+            "epsilon": 1.0,
+            "p": 0.025,
+            "form": "per_logit",
+            "regularization": 1e-3,
+            "constant_scale": 0.01,
+        },
+        loss_schedules=(("constant_scale", 0.01, 1.0, "exponential"),),
+        epochs=800,
+        augmentation=(augment.RandomShift(8), *CLL_AUGMENTATION[1:]),
+        published=0.253,
     ),
     "cifar10_local": dataclasses.replace(
         CIFAR10,
@@ -218,10 +296,7 @@ RECIPES = {
         activation="relu_theta",
         network={
             "activation_arguments": {
-                "initializer": {
-                    "class_name": "Constant",
-                    "config": {"value": 2.0},
-                }
+                "initializer": constant(2.0),
             }
         },
         training_epsilon=(0.0, 1.1),
@@ -232,6 +307,38 @@ RECIPES = {
             "box_gradient": True,
         },
         published=0.543,
+    ),
+    "cifar10_local_minmax": dataclasses.replace(
+        CIFAR10,
+        loss="worst_case_crossentropy",
+        loss_arguments={"kappa": 1.0},
+        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+        activation="clipped_minmax",
+        network={
+            "activation_arguments": tuple(
+                {
+                    "low_initializer": constant(low),
+                    "high_initializer": constant(high),
+                }
+                for low, high in (
+                    (-0.1, 0.1),
+                    (-0.15, 0.1),
+                    (-0.15, 0.15),
+                    (-0.15, 0.15),
+                    (-0.2, 0.2),
+                    (-0.3, 0.3),
+                    (-1.2, 1.2),
+                )
+            )
+        },
+        training_epsilon=(0.0, 1.1),
+        epsilon_shape="linear",
+        local={
+            "steps": 2,
+            "worst_case": "ball_and_box",
+            "box_gradient": True,
+        },
+        published=0.607,
     ),
     "mnist_1.58_wide": dataclasses.replace(
         MNIST_158_FAST,

@@ -164,11 +164,14 @@ def build(recipe, data):
     import keras_lipschitz
 
     architecture = getattr(keras_lipschitz.models, recipe.architecture)
+    chosen = {
+        "activation": recipe.activation,
+        "kernel_initializer": recipe.initializer,
+    }
     base = architecture(
         data.input_shape,
         data.classes,
-        activation=recipe.activation,
-        kernel_initializer=recipe.initializer,
+        **{name: value for name, value in chosen.items() if value is not None},
         **recipe.network,
     )
     model = keras_lipschitz.GloroModel(

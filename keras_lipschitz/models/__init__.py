@@ -12,6 +12,8 @@ from keras_lipschitz.models.li_resnet import li_resnet
 from keras_lipschitz.models.linf_dist_net import linf_dist_net
 from keras_lipschitz.models.lip_conv_nets import comparison_net
 from keras_lipschitz.models.lip_conv_nets import lip_conv_net
+from keras_lipschitz.models.lip_dense_net import lip_dense_net
+from keras_lipschitz.models.orthogonal_cnn import orthogonal_cnn
 from keras_lipschitz.models.residual_nets import residual_net
 from keras_lipschitz.models.residual_nets import sandwich_net
 from keras_lipschitz.models.to_plain import to_plain

@@ -24,17 +24,19 @@ def lip_conv_net(
     width=32,
     convolution="soc",
     activation="minmax",
+    stages=5,
     name=None,
 ):
     """LipConvNet-N: five stages that halve the image and double the channels.
 
     Each stage has `depth / 5` convolutions with an activation after each; the
     last of them has stride 2. Images are padded with zeros to a multiple of 32.
+    With fewer stages, small images need less padding and less time.
 
     Args:
         input_shape: Shape of one image, `(height, width, channels)`.
         classes: Integer, the number of classes.
-        depth: Integer, a multiple of 5. Defaults to `5`.
+        depth: Integer, a multiple of `stages`. Defaults to `5`.
         width: Integer, half the channels behind the first stage. Defaults to
             `32`.
         convolution: `"soc"`, `"adaptive_orthogonal"`, `"aol"`, `"bro"`,
@@ -42,6 +44,7 @@ def lip_conv_net(
             to `"soc"`.
         activation: `"minmax"`, `"householder"` or `"relu"`. Defaults to
             `"minmax"`.
+        stages: Integer. Defaults to `5`.
         name: String. Defaults to `"lip_conv_net_<depth>"`.
 
     Returns:
@@ -58,16 +61,17 @@ def lip_conv_net(
           https://arxiv.org/abs/2105.11417)
     """
     check_image(input_shape)
-    if depth < 5 or depth % 5:
+    if stages < 1 or depth < stages or depth % stages:
         raise ValueError(
-            f"`depth` should be a multiple of 5. Received: depth={depth!r}"
+            f"`depth` should be a multiple of {stages} stages. Received: "
+            f"depth={depth!r}"
         )
     activate = choice("activation", activation, ACTIVATIONS)
     inputs = keras.Input(input_shape)
-    x = padded_to(inputs, 32)
-    for stage in range(1, 6):
-        for i in range(1, depth // 5 + 1):
-            last = i == depth // 5
+    x = padded_to(inputs, 2**stages)
+    for stage in range(1, stages + 1):
+        for i in range(1, depth // stages + 1):
+            last = i == depth // stages
             at = f"stage_{stage}_{i}"
             filters = width * 2 ** (stage if last else stage - 1)
             size = 1 if last and stage == 5 else 3

@@ -18,6 +18,18 @@ RESIDUALS = {
     "cpl": (layers.CPLConv2D, layers.CPLDense),
     "sll": (layers.SLLConv2D, layers.SLLDense),
 }
+DENSES = {
+    "aol": layers.AOLDense,
+    "bjorck": layers.BjorckDense,
+    "bro": layers.BRODense,
+    "cayley": layers.CayleyDense,
+    "cholesky": layers.CholeskyDense,
+    "cpl": layers.CPLDense,
+    "qr": layers.QRDense,
+    "sandwich": layers.SandwichDense,
+    "sll": layers.SLLDense,
+    "spectral_rescaling": layers.SpectralRescalingDense,
+}
 ACTIVATIONS = {
     "householder": layers.Householder,
     "minmax": layers.MinMax,

@@ -161,6 +161,7 @@ def test_export(plain_pair, x, tmp_path):
         lambda: models.residual_net(IMAGE, 4, (2, 1, 4, 8), "sll"),
         lambda: models.sandwich_net(IMAGE, 4, (4, 4), (8,)),
         lambda: models.comparison_net((16, 16, 3), 4, 4, "aol"),
+        lambda: models.orthogonal_cnn(IMAGE, 4, [(3, 8, 2)], [16, 8]),
         lambda: models.li_resnet(IMAGE, 4, 2, 4, (8,), orthogonal=True),
         lambda: models.li_resnet(IMAGE, 4, 2, 4, (8,), centering=True),
     ],
