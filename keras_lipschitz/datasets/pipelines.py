@@ -7,6 +7,9 @@ import numpy as np
 
 from keras_lipschitz.datasets.raw_data import scaled
 
+# Batches made while a step runs.
+_AHEAD = 4
+
 
 def training_batches(x, y, batch_size, seed, augmentation=()):
     """Batches in a new order every epoch.
@@ -39,7 +42,7 @@ def ordered_batches(x, y, batch_size):
 
         with tf.device("cpu"):
             samples = tf.data.Dataset.from_tensor_slices((scaled(x), y))
-            return samples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+            return _prefetched(samples.batch(batch_size))
     return ShuffledBatches(x, y, batch_size, seed=None)
 
 
@@ -68,7 +71,7 @@ def _tf_training_batches(x, y, batch_size, seed, augmentation):
         )
         batches = tf.data.Dataset.from_tensor_slices(order).batch(batch_size)
         return batches.enumerate(start=number * steps).map(
-            one_batch, num_parallel_calls=tf.data.AUTOTUNE
+            one_batch, num_parallel_calls=_AHEAD
         )
 
     def one_batch(step, indices):
@@ -79,9 +82,19 @@ def _tf_training_batches(x, y, batch_size, seed, augmentation):
 
     dataset = tf.data.Dataset.range(1).flat_map(one_epoch)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
-    dataset = dataset.prefetch(tf.data.AUTOTUNE)
+    dataset = _prefetched(dataset)
     dataset.epoch = epoch
     return dataset
+
+
+def _prefetched(dataset):
+    import tensorflow as tf
+
+    # The thread that tunes a pipeline sleeps longer and longer, and the next
+    # epoch waits for it to wake: half an epoch in the end.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.prefetch(_AHEAD).with_options(options)
 
 
 class ShuffledBatches(keras.utils.PyDataset):
