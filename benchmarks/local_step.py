@@ -1,19 +1,24 @@
 """What local bounds and losses on margins cost beside a GloRo step.
 
 The same network is trained on the same batch with the global bound and
-cross-entropy over the bottom class, and with other bounds and losses. Compiled
-steps run in turns within one process; a ratio is that of their medians. Peak
-memory is that of a process for each.
+cross-entropy over the bottom class, and with other bounds and losses; where an
+activation has thresholds, the GloRo net has it without. Compiled steps run in
+turns within one process; a ratio is that of their medians. Peak memory is that
+of a process for each.
 
     python benchmarks/local_step.py --threads 1
     python benchmarks/local_step.py --network 4C3F --only emma lmt cll
 """
+
+import functools
 
 import measure
 from training_step import NETWORKS
 from training_step import training_step
 
 GLORO = "gloro"
+# What a GloRo net has in the place of an activation with thresholds.
+PLAIN = {"clipped_minmax": "minmax", "relu_theta": "relu"}
 # Name: (largest ratio of times that we accept, of memory, how to make it).
 KINDS = {
     "local": (4.0, 3.0, {"activation": "relu_theta", "bound": {}}),
@@ -32,13 +37,22 @@ KINDS = {
         3.0,
         {
             "activation": "relu_theta",
-            "bound": {"worst_case": "ball_and_box", "steps": 2},
+            "bound": {"worst_case": "ball_and_box"},
         },
     ),
     "local, clipped MinMax": (
         4.0,
         3.0,
         {"activation": "clipped_minmax", "bound": {}},
+    ),
+    "local, worst case": (
+        4.0,
+        3.0,
+        {
+            "activation": "relu_theta",
+            "bound": {},
+            "loss": "worst_case_crossentropy",
+        },
     ),
     "emma": (1.05, 1.05, {"loss": "emma"}),
     "lmt": (1.05, 1.05, {"loss": "lmt"}),
@@ -86,30 +100,35 @@ def parse():
 
 def row(arguments, kind):
     """One line of the table."""
+    most, most_memory, made = KINDS[kind]
+    baseline = GLORO + ":" + PLAIN.get(made.get("activation"), "relu")
     gloro, other = (
-        training_step(model_of(arguments, k), arguments) for k in (GLORO, kind)
+        training_step(model_of(arguments, k), arguments)
+        for k in (baseline, kind)
     )
     gloro, other = measure.interleaved(
         gloro, other, seconds=arguments.seconds, cpu_time=arguments.cpu_time
     )
-    most, most_memory, _ = KINDS[kind]
     return (
         kind,
         f"{1e3 * gloro:.1f}",
         f"{1e3 * other:.1f}",
         f"{other / gloro:.3f}",
         f"{most:.2f}",
-        memory(arguments, kind, most_memory),
+        memory(arguments, baseline, kind, most_memory),
     )
 
 
 def model_of(arguments, kind):
-    """The compiled model; it has the activation of what it is compared to."""
+    """The compiled model of a kind, or of GloRo with an activation."""
     import keras
 
     import keras_lipschitz
 
-    made = dict(KINDS[kind][2]) if kind != GLORO else {}
+    if kind.startswith(GLORO):
+        made = {"activation": kind.split(":")[1]}
+    else:
+        made = dict(KINDS[kind][2])
     architecture, input_shape, _ = NETWORKS[arguments.network]
     keras.utils.set_random_seed(0)
     base = getattr(keras_lipschitz.models, architecture)(
@@ -131,21 +150,23 @@ def model_of(arguments, kind):
     return model
 
 
-def memory(arguments, kind, most):
+def memory(arguments, baseline, kind, most):
     """Ratio of the peak resident memory of two processes."""
     if arguments.no_memory:
         return ""
-    gloro, other = (
-        measure.in_process(
-            f"--network={arguments.network}",
-            f"--threads={arguments.threads}",
-            f"--batch-size={arguments.batch_size}",
-            f"--xla={arguments.xla}",
-            f"--peak-memory-of={k}",
-        )
-        for k in (GLORO, kind)
+    options = (
+        f"--network={arguments.network}",
+        f"--threads={arguments.threads}",
+        f"--batch-size={arguments.batch_size}",
+        f"--xla={arguments.xla}",
     )
+    gloro, other = (peak_memory_of(k, *options) for k in (baseline, kind))
     return f"{other / gloro:.2f} (bar {most:.2f}; GloRo {gloro:.0f} MiB)"
+
+
+@functools.cache
+def peak_memory_of(kind, *options):
+    return measure.in_process(*options, f"--peak-memory-of={kind}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Two moons: the bottom region at three radii, or slack at one radius.
 
     python examples/two_moons.py --output two_moons.png
-    python examples/two_moons.py --loss cll --output slack.png
+    python examples/two_moons.py --loss cll --epochs 1000 --output slack.png
 
 Where a point lies in a coloured region no other point within epsilon has
 another colour: between the colours stays a band of at least twice epsilon.

@@ -136,7 +136,7 @@ class GlobalLipschitz(MarginBound):
         constants = self.composition.body_constant(norms) * self._head_norms()
         return _scaled(epsilon, ops.broadcast_to(constants, ops.shape(logits)))
 
-    def radius(self, logits, training=False, inputs=None):
+    def radius(self, logits, training=False, inputs=None, compared_with=None):
         constants = self.estimate() if training else self.margin_constants
         return certified_radius(logits, constants)
 

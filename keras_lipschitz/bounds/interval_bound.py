@@ -1,5 +1,6 @@
 import functools
 
+import numpy as np
 from keras import ops
 
 from keras_lipschitz._numbers import check_count
@@ -7,6 +8,7 @@ from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.decisions.box_decider import BoxDecider
 from keras_lipschitz.certification.decisions.estimate import estimated_box_radii
+from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.ops.margins import certified_radius
 from keras_lipschitz.ops.margins import predicted_class
 from keras_lipschitz.propagation.intervals import Box
@@ -117,20 +119,33 @@ class IntervalBound(GlobalLipschitz):
         boxes = propagate(self.graph, box, training, self.composition.head)
         return boxes[self.composition.last]
 
-    def radius(self, logits, training=False, inputs=None):
+    def radius(self, logits, training=False, inputs=None, compared_with=None):
         table = self.estimate() if training else self.margin_constants
         lowest = certified_radius(logits, table)
         anchor = predicted_class(logits)
         is_anchor = ops.arange(self.composition.classes) == anchor[:, None]
 
+        def holds(radius):
+            worst = self.worst_margins(inputs, anchor, radius, training)
+            worst = ops.where(is_anchor, -float("inf"), worst)
+            return ops.max(worst, axis=1) < 0.0
+
+        if compared_with is not None:
+            for asked in float32_up(compared_with):
+                above = np.nextafter(asked, np.float32(np.inf))
+                certified = holds(ops.convert_to_tensor(asked))
+                found = ops.where(certified, above, np.float32(0))
+                lowest = ops.maximum(lowest, found)
+            return lowest
+
         def bisect(_, bracket):
             low, high = bracket
             middle = (low + high) / 2.0
-            radius = lowest * ops.power(2.0, middle)
-            worst = self.worst_margins(inputs, anchor, radius, training)
-            worst = ops.where(is_anchor, -float("inf"), worst)
-            holds = ops.max(worst, axis=1) < 0.0
-            return ops.where(holds, middle, low), ops.where(holds, high, middle)
+            certified = holds(lowest * ops.power(2.0, middle))
+            return (
+                ops.where(certified, middle, low),
+                ops.where(certified, high, middle),
+            )
 
         zeros = ops.zeros_like(lowest)
         doublings, _ = ops.fori_loop(

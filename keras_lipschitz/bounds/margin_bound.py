@@ -100,13 +100,16 @@ class MarginBound(keras.layers.Layer):
             f"{type(self).__name__} bounds margins, not logits one by one."
         )
 
-    def radius(self, logits, training=False, inputs=None):
+    def radius(self, logits, training=False, inputs=None, compared_with=None):
         """The certified radius of every sample.
 
         Args:
             logits: Tensor `(batch, classes)`.
             training: Whether to use the estimate.
             inputs: Tensor `(batch, ...)`, what the classifier read.
+            compared_with: Numbers, or `None`. Where they are given it only
+                matters which of them the radius exceeds: a bound that searches
+                for the radius need not.
 
         Returns:
             Tensor `(batch,)`.

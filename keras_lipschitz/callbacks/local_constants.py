@@ -14,8 +14,8 @@ class LocalConstants(keras.callbacks.Callback):
     everything below the last layer, as `constant/global` and, the mean over
     the samples, as `constant/local`; and for every linear layer the share of
     its outputs that can vary and matter, as `varying/name`. All are estimates.
-    `plot_local_bounds` draws them. List the callback before those that write the
-    logs elsewhere, such as `CSVLogger`.
+    `plot_local_bounds` draws them. List the callback before those that write
+    the logs elsewhere, such as `CSVLogger`.
 
     Args:
         x: Array of inputs.

@@ -1,5 +1,10 @@
 import numpy as np
 
+from keras_lipschitz.layers.one_lipschitz.parametrized_layer import (
+    computing_layers,
+)
+from keras_lipschitz.models.plain_network import plain_network
+
 
 def pgd_accuracy(
     model, x, y, epsilon=None, steps=50, restarts=1, batch_size=256
@@ -66,7 +71,7 @@ def _attack(model, epsilon, steps, batch_size):
         ) from error
     valid = _valid_range(model)
     classifier = TensorFlowV2Classifier(
-        model=model.base,
+        model=_attacked(model.base),
         clip_values=valid if np.isfinite(valid).all() else None,
         nb_classes=model.classes,
         input_shape=tuple(model.input_shape[1:]),
@@ -83,6 +88,11 @@ def _attack(model, epsilon, steps, batch_size):
         batch_size=batch_size,
         verbose=False,
     )
+
+
+def _attacked(base):
+    """The same network; kernels are not computed anew in every step."""
+    return plain_network(base) if computing_layers(base) else base
 
 
 def _predict(model, x, batch_size):

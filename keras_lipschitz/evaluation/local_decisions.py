@@ -6,6 +6,8 @@ from keras_lipschitz.bounds.local_lipschitz import LocalLipschitz
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
+from keras_lipschitz.certification.local.probable_norms import MOST_STEPS
+from keras_lipschitz.certification.local.probable_norms import STARTS
 
 FAILURE = 1e-9
 # What each kind proves.
@@ -13,8 +15,9 @@ LOCAL_KINDS = {
     "global": "rigorous, by the constants of the certificate alone",
     "deterministic": "rigorous, by upper bounds of local norms",
     "probabilistic": (
-        "rigorous but for a probability, by default of 1e-9 for all samples "
-        "together"
+        f"rigorous but for a probability, by default of {FAILURE:.0e} for all "
+        f"samples together: up to {MOST_STEPS} steps from each of {STARTS} "
+        "random starts, until the bound suffices"
     ),
     "estimate": "no proof: local norms by the power method, from below",
 }

@@ -10,9 +10,12 @@ class RadiusMetric(keras.metrics.Metric):
 
     Attributes:
         needs_radius: Whether it does; one that does not is left to Keras.
+        compared_with: The radii that it compares the certified one with, or
+            `None` where it needs to know that itself.
     """
 
     needs_radius = True
+    compared_with = None
 
     def update_state(self, y_true, y_pred, sample_weight=None, radius=None):
         raise NotImplementedError

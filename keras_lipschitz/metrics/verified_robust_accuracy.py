@@ -51,6 +51,7 @@ class VerifiedRobustAccuracy(RadiusMetric):
         self._direction = "up"
         self.epsilon = None if epsilon is None else _check_radii(epsilon)
         self.needs_radius = self.epsilon is not None
+        self.compared_with = self.epsilon
         self.verified = self.add_variable(
             shape=(len(self.epsilon) if self.needs_radius else 1,),
             initializer="zeros",

@@ -40,7 +40,8 @@ def cnn(
             `"relu_theta"`. Defaults to `"minmax"`.
         kernel_initializer: Initializer of all kernels. Defaults to
             `"orthogonal"`, which starts every norm near 1.
-        activation_arguments: Dict, arguments of the activation layers.
+        activation_arguments: Dict, arguments of the activation layers, or a
+            sequence with one for each.
         name: String, the name of the model.
 
     Returns:
@@ -54,10 +55,12 @@ def cnn(
     (None, 10)
     """
     _check(input_shape, activation)
+    count = len(convolutions) + len(units)
+    arguments = iter(_by_layer(activation_arguments, count))
 
     def activate(name):
         return _ACTIVATIONS[activation](
-            name=f"{name}_{activation}", **(activation_arguments or {})
+            name=f"{name}_{activation}", **next(arguments)
         )
 
     layers = [keras.Input(input_shape)]
@@ -254,6 +257,17 @@ def cnn_8c2f(
         name=name,
         **kwargs,
     )
+
+
+def _by_layer(arguments, count):
+    if not arguments or isinstance(arguments, dict):
+        return [arguments or {}] * count
+    if len(arguments) != count:
+        raise ValueError(
+            "`activation_arguments` should be a dict, or a sequence with one "
+            f"for each of {count} activations. Received: {len(arguments)}"
+        )
+    return arguments
 
 
 def _check(input_shape, activation):

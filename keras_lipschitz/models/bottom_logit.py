@@ -25,6 +25,9 @@ class BottomLogit(keras.layers.Layer):
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         self.bound = bound
+        # Whether losses look at the bottom logit. Where they do not, nothing
+        # is differentiated that has no influence.
+        self.seen_by_loss = True
         self.epsilon = self._radius("epsilon", epsilon)
         self.training_epsilon = self._radius(
             "training_epsilon", training_epsilon
@@ -49,9 +52,10 @@ class BottomLogit(keras.layers.Layer):
         slack = self.bound(
             logits, anchor, epsilon, training=training, inputs=inputs
         )
-        return ops.concatenate(
-            [logits, bottom_logit(logits, slack, anchor)], axis=1
-        )
+        bottom = bottom_logit(logits, slack, anchor)
+        if not self.seen_by_loss:
+            bottom = ops.stop_gradient(bottom)
+        return ops.concatenate([logits, bottom], axis=1)
 
     def compute_output_shape(self, logits_shape, inputs_shape):
         return (logits_shape[0], logits_shape[1] + 1)

@@ -7,12 +7,17 @@ from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.layers.one_lipschitz.parametrized_layer import (
+    computing_layers,
+)
+from keras_lipschitz.layers.one_lipschitz.stored_kernels import StoredKernels
 from keras_lipschitz.models.bottom_logit import BottomLogit
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
 from keras_lipschitz.models.checks import check_labels
 from keras_lipschitz.models.checks import is_concrete
 from keras_lipschitz.models.margin_training import MarginTraining
+from keras_lipschitz.models.plain_network import plain_network
 from keras_lipschitz.propagation.norms import check_norm
 
 ABSTAIN = -1
@@ -118,6 +123,7 @@ class GloroModel(MarginTraining):
         self.certificate = None
         self._epsilon = epsilon
         self._fitting = False
+        self._kernels = StoredKernels(computing_layers(base))
 
     # Radii.
 
@@ -187,6 +193,7 @@ class GloroModel(MarginTraining):
     def _keep(self, certificate):
         self.certificate = certificate
         self.bound.keep(certificate)
+        self._kernels.store(certificate.weights)
 
     def _ensure_certified(self):
         """Certifies anew unless the certificate is of exactly these weights."""
@@ -245,6 +252,12 @@ class GloroModel(MarginTraining):
 
     # Training and evaluation.
 
+    @property
+    def variables(self):
+        # Compiled functions read the kernels, which no file needs.
+        kernels = getattr(self, "_kernels", None)
+        return [*super().variables, *(kernels.variables if kernels else ())]
+
     def fit(self, x=None, y=None, *args, **kwargs):
         check_labels(y, self.classes)
         self._fitting = True
@@ -259,19 +272,23 @@ class GloroModel(MarginTraining):
     def evaluate(self, x=None, y=None, *args, **kwargs):
         check_labels(y, self.classes)
         self._ensure_certified()
-        return super().evaluate(x, y, *args, **kwargs)
+        with self._kernels.used():
+            return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, *args, **kwargs):
         self._ensure_certified()
-        return super().predict(*args, **kwargs)
+        with self._kernels.used():
+            return super().predict(*args, **kwargs)
 
     def test_on_batch(self, *args, **kwargs):
         self._ensure_certified()
-        return super().test_on_batch(*args, **kwargs)
+        with self._kernels.used():
+            return super().test_on_batch(*args, **kwargs)
 
     def predict_on_batch(self, *args, **kwargs):
         self._ensure_certified()
-        return super().predict_on_batch(*args, **kwargs)
+        with self._kernels.used():
+            return super().predict_on_batch(*args, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         # Left to choose, Keras' image augmentation trains, and tells Dropout.
@@ -283,6 +300,11 @@ class GloroModel(MarginTraining):
     # Saving.
 
     def export(self, *args, **kwargs):
+        if self._kernels.variables:
+            twin = plain_twin(self)
+            # ONNX is for models that have been called.
+            twin(twin.inputs)
+            return twin.export(*args, **kwargs)
         self._ensure_certified()
         return super().export(*args, **kwargs)
 
@@ -316,6 +338,13 @@ class GloroModel(MarginTraining):
         if "certificate" in store.keys():
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
+
+
+def plain_twin(model):
+    """The same `GloroModel` with kernels that are weights, not certified."""
+    bound = type(model.bound).from_config(model.bound.get_config())
+    base = plain_network(model.base)
+    return GloroModel(base, model.epsilon, bound, name=model.name)
 
 
 def _chosen_bound(bound, norm):

@@ -53,6 +53,7 @@ class MarginTraining(keras.Model):
             **left_to_keras,
             **kwargs,
         )
+        self.bottom.seen_by_loss = not self._loss_needs_slack()
 
     def get_compile_config(self):
         config = super().get_compile_config()
@@ -98,10 +99,9 @@ class MarginTraining(keras.Model):
 
     def _seen_by_loss(self, x, y, y_pred, training):
         """The outputs, or logits and slack for a loss that asks for these."""
-        given = keras.tree.flatten(self.loss)
-        if not any(getattr(loss, "needs_slack", False) for loss in given):
+        if not self._loss_needs_slack():
             return y_pred
-        (loss,) = given
+        (loss,) = keras.tree.flatten(self.loss)
         logits = y_pred[:, :-1]
         epsilon = loss.epsilon
         if epsilon is None:
@@ -116,12 +116,20 @@ class MarginTraining(keras.Model):
             slack = self.bound.slack(logits, label, epsilon, **arguments)
         return ops.concatenate([logits, slack], axis=1)
 
+    def _loss_needs_slack(self):
+        given = keras.tree.flatten(self.loss)
+        return any(getattr(loss, "needs_slack", False) for loss in given)
+
     def _update_radius_metrics(self, x, y, y_pred, sample_weight, training):
-        if not any(map(_needs_radius, self.metrics)):
+        needing = [m for m in self.metrics if _needs_radius(m)]
+        if not needing:
             return
         y_pred = ops.stop_gradient(y_pred)
         radius = self.bound.radius(
-            y_pred[:, :-1], training=training, inputs=self._inputs_of(x)
+            y_pred[:, :-1],
+            training=training,
+            inputs=self._inputs_of(x),
+            compared_with=_compared_with(needing),
         )
         for kind, given in self._given_metrics.items():
             weight = sample_weight if kind == "weighted_metrics" else None
@@ -147,6 +155,14 @@ class MarginTraining(keras.Model):
 def _metrics(given):
     given = [] if given is None else keras.tree.flatten(given)
     return [keras_lipschitz_metrics.get(metric) for metric in given]
+
+
+def _compared_with(metrics):
+    """All radii that matter, or `None` where the certified one itself does."""
+    radii = [getattr(metric, "compared_with", None) for metric in metrics]
+    if any(r is None for r in radii):
+        return None
+    return tuple(sorted(set(itertools.chain.from_iterable(radii))))
 
 
 def _needs_radius(metric):

@@ -58,8 +58,10 @@ def apply_frequency_matrices(matrices, x):
     _, rows, columns, inputs = x.shape
     half = columns // 2 + 1
     outputs = matrices.shape[-1] // 2
-    across, back = _column_transforms(columns)
-    down = _row_transform(rows)
+    across, back, down = (
+        ops.convert_to_tensor(transform, x.dtype)
+        for transform in (*_column_transforms(columns), _row_transform(rows))
+    )
     # (batch * rows, 2 half, inputs), then (batch, 2 rows, half * inputs).
     x = ops.matmul(across, ops.reshape(x, (-1, columns, inputs)))
     x = ops.matmul(down, ops.reshape(x, (-1, 2 * rows, half * inputs)))
@@ -70,7 +72,7 @@ def apply_frequency_matrices(matrices, x):
     x = ops.reshape(x, (rows, half, -1, 2, outputs))
     x = ops.transpose(x, (2, 3, 0, 1, 4))
     x = ops.reshape(x, (-1, 2 * rows, half * outputs))
-    x = ops.matmul(np.transpose(down), x)
+    x = ops.matmul(ops.transpose(down), x)
     x = ops.matmul(back, ops.reshape(x, (-1, 2 * half, outputs)))
     return ops.reshape(x, (-1, rows, columns, outputs))
 
@@ -87,7 +89,7 @@ def _column_transforms(size):
     if size % 2 == 0:
         weights[-1] = 1.0
     back = across.T * np.tile(weights, 2)
-    return across.astype("float32"), back.astype("float32")
+    return across, back
 
 
 def _row_transform(size):
@@ -98,7 +100,7 @@ def _row_transform(size):
     real = np.stack([cosine, sine], axis=-1)
     imaginary = np.stack([-sine, cosine], axis=-1)
     matrix = np.stack([real, imaginary]) / size**0.5
-    return matrix.reshape(2 * size, 2 * size).astype("float32")
+    return matrix.reshape(2 * size, 2 * size)
 
 
 def _waves(size, taps):

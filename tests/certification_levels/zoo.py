@@ -78,6 +78,12 @@ def _without_head():
     return keras.Sequential([keras.Input(IMAGE), layers.Conv2D(3, 3), pool])
 
 
+def _stored(*middle, shape=IMAGE):
+    """Layers of computed kernels, once these are weights."""
+    base = _stack(*middle, shape=shape)
+    return lambda: kl.models.to_plain(base())
+
+
 def _deep():
     minmax = kl.layers.MinMax
     return _stack(
@@ -149,6 +155,23 @@ NETWORKS = {
     "normalization": _of(layers.Normalization, **MEAN_AND_VARIANCE),
     "denormalization": _of(
         layers.Normalization, invert=True, **MEAN_AND_VARIANCE
+    ),
+    "stored_residual": _stored(
+        lambda: kl.layers.SLLConv2D(4, bias_initializer="normal"),
+        lambda: kl.layers.CPLConv2D(4, padding="circular"),
+        lambda: kl.layers.SandwichConv2D(5, 3, bias_initializer="normal"),
+        layers.Flatten,
+        lambda: kl.layers.SandwichDense(20),
+        lambda: kl.layers.SLLDense(9, bias_initializer="normal"),
+        lambda: kl.layers.CPLDense(9),
+    ),
+    "stored_soc": _stored(
+        lambda: kl.layers.SOCConv2D(4, strides=2, bias_initializer="normal"),
+        lambda: kl.layers.AOLConv2D(4, 3, padding="circular"),
+    ),
+    "stored_bro": _stored(
+        lambda: kl.layers.BROConv2D(4, bias_initializer="normal"),
+        lambda: kl.layers.BROConv2D(3, strides=2, padding="circular"),
     ),
     "rescaling": _of(layers.Rescaling, 1 / 255, offset=0.1),
     "rescaling_channels": _of(layers.Rescaling, [0.1, 0.7, 0.3, 0.9]),

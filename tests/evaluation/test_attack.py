@@ -34,13 +34,16 @@ def test_linear_network_by_hand(epsilon, kept):
     assert lengths.max() <= epsilon * (1 + 1e-6)
 
 
-def test_is_no_less_than_what_is_verified():
+@pytest.mark.parametrize(
+    "dense", [keras.layers.Dense, keras_lipschitz.layers.CayleyDense]
+)
+def test_is_no_less_than_what_is_verified(dense):
     art_or_skip()
     rng = np.random.default_rng(0)
     base = keras.Sequential(
         [
             keras.Input((6,)),
-            keras.layers.Dense(12, activation="relu"),
+            dense(12, activation="relu"),
             keras.layers.Dense(3),
         ]
     )

@@ -1,5 +1,6 @@
 """The examples as a user runs them: as commands."""
 
+import inspect
 import json
 import os
 import pathlib
@@ -169,7 +170,15 @@ def test_recipes_name_what_exists(monkeypatch):
     import keras_lipschitz
 
     for name, recipe in RECIPES.items():
-        assert callable(getattr(keras_lipschitz.models, recipe.architecture))
+        architecture = getattr(keras_lipschitz.models, recipe.architecture)
+        chosen = {
+            "activation": recipe.activation,
+            "kernel_initializer": recipe.initializer,
+        }
+        chosen = {k: v for k, v in chosen.items() if v is not None}
+        inspect.signature(architecture).bind(
+            (32, 32, 3), 10, **chosen, **recipe.network
+        )
         loss = keras_lipschitz.losses.get(recipe.loss, **recipe.loss_arguments)
         assert not isinstance(loss, str), name
         assert (recipe.trades is not None) == hasattr(loss, "weight"), name

@@ -204,6 +204,37 @@ def test_plain_networks_learn_to_certify(trained):
 
 
 @multi_backend
+def test_radii_that_are_compared_take_one_pass_each(trained, monkeypatch):
+    passes = []
+    worst_margins = IntervalBound.worst_margins
+
+    def counted(self, inputs, anchor, epsilon, *arguments):
+        passes.append(epsilon)
+        return worst_margins(self, inputs, anchor, epsilon, *arguments)
+
+    radii = [0.0, 0.05, 0.1, 0.2]
+    bound = IntervalBound((0.0, 1.0))
+    model = kl.GloroModel(trained.base, 0.1, bound=bound)
+    vra = kl.metrics.VerifiedRobustAccuracy(radii)
+    model.compile(
+        loss="worst_case_crossentropy", metrics=[vra], jit_compile=False
+    )
+    x, y = small_images(seed=1)
+    monkeypatch.setattr(IntervalBound, "worst_margins", counted)
+    results = model.evaluate(
+        x, y, batch_size=len(x), verbose=0, return_dict=True
+    )
+    # Two more for bottom logit and loss; some backends trace all twice.
+    assert passes and len(passes) % (2 + len(radii)) == 0
+    label = to_numpy(model.base(x)).argmax(axis=1)
+    found = model.certified_radius(x)
+    expected = [np.mean((label == y) & (found > r)) for r in radii]
+    measured = [results[f"vra_{radius:g}"] for radius in radii]
+    assert measured == pytest.approx(expected, abs=0.02)
+    assert expected[0] > expected[-1]
+
+
+@multi_backend
 def test_saved_and_loaded(trained, tmp_path):
     x, _ = small_images(32)
     trained.save(tmp_path / "m.keras")

@@ -1,6 +1,7 @@
 """What layers make of boxes, on the device and on the host."""
 
 import functools
+import math
 
 import keras
 import numpy as np
@@ -10,6 +11,7 @@ from slow_linf import to_numpy
 import keras_lipschitz as kl
 from keras_lipschitz.bounds import Composition
 from keras_lipschitz.certification.decisions.box_deviation import BoxDeviation
+from keras_lipschitz.certification.evaluations import distances
 from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.formats import SINGLE
 from keras_lipschitz.certification.norms.operators import operator_of
@@ -268,6 +270,30 @@ def test_one_layer_gets_the_smallest_box(kind):
     box = rule(layer, Box(*map(keras.ops.convert_to_tensor, (lower, upper))))
     np.testing.assert_allclose(to_numpy(box.lower), expected[0], atol=1e-5)
     np.testing.assert_allclose(to_numpy(box.upper), expected[1], atol=1e-5)
+
+
+@multi_backend
+@pytest.mark.parametrize("scale", [1.0, 1e-39, 1e38])
+@pytest.mark.parametrize("in_tiles", [False, True])
+def test_distances_on_the_host_are_rounded_outwards(
+    in_tiles, scale, monkeypatch
+):
+    monkeypatch.setattr(distances, "_MANY", 0 if in_tiles else math.inf)
+    random = np.random.default_rng(0)
+    lower = scale * random.normal(size=(150, 5))
+    upper = lower + scale * random.uniform(0, 0.5, (150, 5))
+    points = (scale * random.normal(size=(7, 5))).astype("float32")
+    points = points.astype("float64")
+    near, far = distances.distance_bounds(lower, upper, points)
+    slow_near, slow_far = slow_distances(points.T, lower, upper)
+    assert (near >= 0.0).all() and (near <= slow_near).all()
+    assert (far >= slow_far).all()
+    # Where they are known they are close.
+    tolerance = 1e-6 * max(scale, 1e-30)
+    known = np.isfinite(far)
+    assert known.mean() > 0.5
+    np.testing.assert_allclose(near[known], slow_near[known], atol=tolerance)
+    np.testing.assert_allclose(far[known], slow_far[known], atol=tolerance)
 
 
 class Doubled(layers.Layer):

@@ -182,6 +182,37 @@ def test_thresholds_stay_at_zero_or_more():
             assert theta.shape == (1,) * (theta.ndim - 1) + theta.shape[-1:]
 
 
+@pytest.mark.parametrize("name", ["relu", "relu_theta", "clipped_minmax"])
+def test_the_loss_for_units_that_vary(name):
+    """What a training call adds, against the definition."""
+    base, x = network(name), inputs(4)
+    bound = kl.bounds.LocalLipschitz(box_gradient=True, sparsity=0.5)
+    model = kl.GloroModel(base, 0.1, bound=bound)
+    model(x, training=True)
+    (added,) = model.losses
+    # State of the power method has advanced before.
+    regions, _ = bound.local.walk(x, 0.1, bound.estimated_norms())
+    expected = 0.0
+    for step in bound.composition.body:
+        region, layer = regions[step.inputs[0]], step.layer
+        lower, upper = map(ops.convert_to_numpy, (region.lower, region.upper))
+        if isinstance(layer, keras.layers.ReLU):
+            expected += np.maximum(upper, 0).mean()
+        if isinstance(layer, kl.layers.ReLUTheta):
+            theta = ops.convert_to_numpy(layer.theta)
+            expected += np.maximum(upper, 0).mean()
+            expected += 0.1 * np.maximum(theta - lower, 0).mean()
+        if isinstance(layer, kl.layers.ClippedMinMax):
+            low, high = map(ops.convert_to_numpy, (layer.low, layer.high))
+            half = upper.shape[-1] // 2
+            smaller = np.minimum(upper[..., :half], upper[..., half:])
+            larger = np.maximum(lower[..., :half], lower[..., half:])
+            expected += np.maximum(smaller - low, 0).mean()
+            expected += np.maximum(high - larger, 0).mean()
+    assert expected > 0.1
+    assert float(added) == pytest.approx(0.5 * expected, rel=1e-5)
+
+
 def test_only_the_layers_that_are_named():
     base, x = network("relu"), inputs(4)
     names = [layer.name for layer in base.layers]

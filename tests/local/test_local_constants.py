@@ -111,18 +111,50 @@ def test_the_example_tables_every_kind_of_proof(
     x, y = data(30)
     trained[0].save(tmp_path / "model.keras")
     model = keras.saving.load_model(tmp_path / "model.keras")
-    rows = evaluate.by_kind(model, x, y, (0.02, EPSILON))
-    assert [row["epsilon"] for row in rows] == 4 * [0.02] + 4 * [EPSILON]
+    rows = evaluate.by_kind(model, x, y, (EPSILON, 0.5))
+    assert [row["epsilon"] for row in rows] == 4 * [EPSILON] + 4 * [0.5]
     for some in (rows[:4], rows[4:]):
         assert [row["kind"] for row in some] == list(kl.evaluation.LOCAL_KINDS)
         shares = [row["vra"] for row in some]
         assert shares == sorted(shares)
-    model.epsilon = EPSILON
+    model.epsilon = 0.5
     proved = np.mean(model.predict_certified(x).label == y)
     assert rows[5]["vra"] == pytest.approx(proved)
-    assert rows[0]["vra"] > rows[4]["vra"] > 0.1
+    assert rows[1]["vra"] > rows[5]["vra"] > 0.1
     evaluate.show_kinds(rows)
     printed = capsys.readouterr().out
     for what in kl.evaluation.LOCAL_KINDS.values():
         assert printed.count(what) == 2
     assert evaluate.by_kind(kl.GloroModel(model.base, 0.1), x, y, (0.1,)) == []
+
+
+def test_thresholds_that_differ_by_layer():
+    def thresholds(value):
+        constant = keras.initializers.Constant
+        return {
+            "low_initializer": constant(-value),
+            "high_initializer": constant(2 * value),
+        }
+
+    def made(*arguments):
+        return kl.models.cnn(
+            (4, 4, 1),
+            2,
+            [(3, 2, 1)],
+            [4],
+            "clipped_minmax",
+            activation_arguments=arguments,
+        )
+
+    base = made(thresholds(0.1), thresholds(0.3))
+    layers = [
+        layer
+        for layer in base.layers
+        if isinstance(layer, kl.layers.ClippedMinMax)
+    ]
+    for layer, value in zip(layers, (0.1, 0.3), strict=True):
+        low, high = map(ops.convert_to_numpy, (layer.low, layer.high))
+        np.testing.assert_allclose(low, -value)
+        np.testing.assert_allclose(high, 2 * value)
+    with pytest.raises(ValueError, match="each of 2 activations.*Received: 3"):
+        made({}, {}, {})

@@ -113,6 +113,43 @@ def test_residual_layers_are_taken_apart(x):
         )
 
 
+def test_export_of_a_gloro_model(tmp_path):
+    """Every kind of layer, with kernels that are constants."""
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("exports through TensorFlow")
+    import tensorflow as tf
+
+    base = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            layers.SOCConv2D(2, terms=3),
+            layers.BROConv2D(2),
+            layers.CPLConv2D(3),
+            layers.SLLConv2D(3),
+            layers.SandwichConv2D(2),
+            keras.layers.Flatten(),
+            layers.CayleyDense(4),
+            layers.NormalizedDense(3),
+        ]
+    )
+    model = kl.GloroModel(disturbed(base), epsilon=0.1)
+    x = np.random.default_rng(0).normal(size=(3, 4, 4, 2)).astype("float32")
+    truth = model.predict(x, verbose=0)
+    model.export(str(tmp_path / "saved"), verbose=False)
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(loaded.serve(x), truth, atol=1e-5)
+    graph = loaded.signatures["serving_default"].graph
+    kinds = {operation.type for operation in graph.get_operations()}
+    assert not kinds & {"MatrixInverse", "MatrixSolve", "Qr", "Cholesky"}
+    pytest.importorskip("tf2onnx")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = str(tmp_path / "model.onnx")
+    model.export(path, format="onnx", verbose=False)
+    session = onnxruntime.InferenceSession(path)
+    (served,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(served, truth, atol=1e-5)
+
+
 def test_export(plain_pair, x, tmp_path):
     """Plain and computed kernels alike, without this package."""
     if keras.backend.backend() != "tensorflow":
@@ -150,6 +187,9 @@ def test_export(plain_pair, x, tmp_path):
     "make",
     [
         lambda: models.lip_conv_net((28, 28, 1), 4, 10, width=2),
+        lambda: models.lip_conv_net(IMAGE, 4, 2, width=2, stages=2),
+        lambda: models.lip_dense_net(IMAGE, 4, (8, 6), "bro"),
+        lambda: models.lip_dense_net(IMAGE, 4, (8,), "sll", "householder"),
         lambda: models.lip_conv_net(
             (28, 28, 1), 4, width=2, convolution="aol", activation="householder"
         ),

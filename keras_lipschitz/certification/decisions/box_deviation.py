@@ -23,7 +23,7 @@ class TrackedBox:
         lower: Float64 array, computed on the host.
         upper: Likewise.
         host: Array `(batch, 2)`, the second column zero: the ends are at most
-            so far from those that exact arithmetic gives.
+            so far inside those that exact arithmetic gives.
         deployed: The same for the distance of any evaluation in the deployed
             format, at any input in the box, from exact arithmetic; zero where
             there is none.

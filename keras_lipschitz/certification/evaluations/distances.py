@@ -1,6 +1,8 @@
 """Layers of distances in the l_inf norm, and the shifts between them."""
 
+import keras
 import numpy as np
+from keras import ops
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.spatial import distance
 
@@ -9,13 +11,18 @@ from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.certification.evaluations.host import host_array
+from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.certification.formats import SINGLE
 from keras_lipschitz.certification.norms.operators import same_padding
 from keras_lipschitz.layers.linf_dist import LInfDist
 from keras_lipschitz.layers.linf_dist_conv2d import LInfDistConv2D
 from keras_lipschitz.layers.mean_shift import MeanShift
+from keras_lipschitz.ops.lp_distance import linf_distance_bounds
 
-# How many boxes to look at together: their distances fit a cache.
+# Boxes in a block for the device, and entries of the points that make the
+# compilation worth it.
 _BLOCK = 128
+_MANY = 2**16
 
 
 @register_evaluation(LInfDist)
@@ -68,25 +75,74 @@ def distance_bounds(lower, upper, points):
         points: Array `(points, entries)`.
 
     Returns:
-        Two arrays `(boxes, points)`.
+        Two arrays `(boxes, points)`, a lower and an upper bound.
     """
+    if _worth_tiles(lower, points):
+        return _bounds_in_tiles(lower, upper, points)
     far = np.maximum(
         distance.cdist(lower, points, "chebyshev"),
         distance.cdist(upper, points, "chebyshev"),
     )
-    near = np.zeros_like(far)
-    for start in range(0, len(lower), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        closest, gap = near[rows], np.empty_like(near[rows])
-        # One entry at a time: the differences of all would fill the memory.
-        for low, high, w in zip(
-            lower[rows].T, upper[rows].T, points.T, strict=True
-        ):
-            np.subtract(low[:, None], w, out=gap)
-            np.maximum(closest, gap, out=closest)
-            np.subtract(w, high[:, None], out=gap)
-            np.maximum(closest, gap, out=closest)
+    near = np.maximum(
+        _largest_excess(lower, points), _largest_excess(-upper, -points)
+    )
     return near, far
+
+
+def _largest_excess(x, points):
+    """Lower bounds of `max_i max(x_i - w_i, 0)`, for each pair.
+
+    Shifted so far that no difference is negative, it is a distance.
+    """
+    shift = np.abs(x).max(initial=0.0) + np.abs(points).max(initial=0.0)
+    excess = distance.cdist(x + shift, points, "chebyshev") - shift
+    # Three sums are rounded, none of them larger than twice the shift.
+    return np.maximum(excess - 8.0 * DOUBLE.unit * shift, 0.0)
+
+
+def _worth_tiles(x, points):
+    return (
+        keras.backend.backend() != "torch"
+        and len(x) > _BLOCK // 2
+        and points.size >= _MANY
+        and np.array_equal(points.astype("float32"), points)
+    )
+
+
+def _bounds_in_tiles(lower, upper, points):
+    """The same in float32 on the device, rounded outwards."""
+    w = ops.convert_to_tensor(points.T.astype("float32"))
+    near, far = [], []
+    for start in range(0, len(lower), _BLOCK):
+        # Blocks of one size: the code for another would have to be compiled.
+        rows = slice(start, start + _BLOCK)
+        missing = (0, _BLOCK - len(lower[rows])), (0, 0)
+        ends = linf_distance_bounds(
+            np.pad(_rounded(lower[rows], -np.inf), missing),
+            np.pad(_rounded(upper[rows], np.inf), missing),
+            w,
+        )
+        for kept, end in zip((near, far), ends, strict=True):
+            end = ops.convert_to_numpy(end)[: len(lower[rows])]
+            kept.append(end.astype("float64"))
+    return _outwards(np.concatenate(near), np.concatenate(far))
+
+
+def _outwards(near, far):
+    """Bounds of what float32 computed: differences that were rounded once."""
+    slack, lost = 2.0 * SINGLE.unit, 4.0 * SINGLE.tiny
+    known = np.isfinite(near) & np.isfinite(far)
+    near = np.where(known, near * (1.0 - slack) - lost, 0.0)
+    far = np.where(known, far * (1.0 + slack) + lost, np.inf)
+    return np.maximum(near, 0.0), far
+
+
+def _rounded(x, towards):
+    """The nearest float32 that is not on the other side."""
+    with np.errstate(over="ignore"):
+        y = x.astype("float32")
+    inside = y > x if towards < 0 else y < x
+    return np.where(inside, np.nextafter(y, np.float32(towards)), y)
 
 
 def patches_of(layer, x):

@@ -102,7 +102,7 @@ def _evaluation(layer, operator, apply, kernel, bias_shape=None):
         offset=np.abs(bias),
         absolute=lambda x: apply(x, np.abs(kernel)) + np.abs(bias),
         gain=absolute_norm(operator),
-        refusal=_refusal(layer),
+        refusal=refusal_of(layer),
         box=box,
     )
     return linear.then(evaluation_of_activation(layer.activation))
@@ -117,9 +117,11 @@ def _terms(operator):
     return int(np.prod(operator.entries.shape[skipped:-1]))
 
 
-def _refusal(layer):
-    """Only a layer as Keras wrote it, with a plain kernel, is known to sum."""
-    as_keras = type(layer).call.__module__.partition(".")[0] == "keras"
-    if as_keras and isinstance(layer.kernel, keras.Variable):
+def refusal_of(layer):
+    """Only a layer as Keras or we wrote it, with a kernel that is a weight, is
+    known to sum."""
+    author = type(layer).call.__module__.partition(".")[0]
+    known = author in ("keras", "keras_lipschitz")
+    if known and isinstance(layer.kernel, keras.Variable):
         return None
     return COMPUTED_KERNEL

@@ -15,8 +15,8 @@ from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.certification.evaluations.host import host_array
-from keras_lipschitz.certification.evaluations.linear import COMPUTED_KERNEL
 from keras_lipschitz.certification.evaluations.linear import convolve
+from keras_lipschitz.certification.evaluations.linear import refusal_of
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.layers.one_lipschitz.cpl_conv2d import CPLConv2D
 from keras_lipschitz.layers.one_lipschitz.cpl_dense import CPLDense
@@ -113,5 +113,5 @@ def _evaluation(layer, apply, apply_back, forward, backward, residual):
         offset=np.full(outputs, back * constants / math.sqrt(outputs)),
         spread=after.spread,
         gain=1.01 * (own + back * after.slope * absolute_norm(forward)),
-        refusal=COMPUTED_KERNEL,
+        refusal=refusal_of(layer) or after.refusal,
     )

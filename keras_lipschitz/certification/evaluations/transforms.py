@@ -19,8 +19,8 @@ from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.certification.evaluations.host import host_array
-from keras_lipschitz.certification.evaluations.linear import COMPUTED_KERNEL
 from keras_lipschitz.certification.evaluations.linear import convolve
+from keras_lipschitz.certification.evaluations.linear import refusal_of
 from keras_lipschitz.certification.norms.gram import gram_bounds
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.layers.one_lipschitz.bro_conv2d import BROConv2D
@@ -50,7 +50,8 @@ def skew_orthogonal_convolution(layer, step):
     return _between_reshapings(
         layer,
         compute,
-        roundings=layer.terms * (taps[..., 0].size + 4) + 4,
+        # A quotient may be a product with a rounded reciprocal.
+        roundings=layer.terms * (taps[..., 0].size + 6) + 4,
         # One per cent for second-order terms and for `exp` itself.
         gain=1.01 * grown * (1.0 + absolute_norm(operator) * grown),
     )
@@ -60,8 +61,17 @@ def skew_orthogonal_convolution(layer, step):
 def block_reflector_convolution(layer, step):
     """Discrete Fourier transforms as matrices of cosines and sines.
 
-    The entries of each are at most one, so the norms of their absolute values
-    are bounded by their sizes; `16` collects their factors.
+    Five linear maps follow each other. What one of them errs is `gamma` times
+    the norm of its absolute values, and goes on through the norms of those
+    behind it. These are 1 for both transforms of columns and that of rows, at
+    most 2 for its inverse, which counts waves for their conjugates too, and at
+    most `a`, the norm of the absolute values, for the matrices in between. Of
+    the transforms, the norms of absolute values are at most `sqrt(2 rows)` and
+    `sqrt(columns + 2)`, the latter twice on the way back. So the sum is at most
+
+        2 a (1 + 2 sqrt(columns + 2) + 2 sqrt(2 rows)).
+
+    A wave is a rounded constant, which is one rounding more of each term.
     """
     blocks = operator_of(layer.inner_map(step.input_shapes[0]))
     rows, columns = layer.torus
@@ -97,7 +107,10 @@ def block_reflector_convolution(layer, step):
         layer,
         compute,
         roundings=4 * (rows + columns) + 4 * layer.width + 100,
-        gain=16.0 * rows * columns * absolute_norm(blocks),
+        # One per cent for second-order terms.
+        gain=2.02
+        * max(1.0, absolute_norm(blocks))
+        * (1 + 2 * math.sqrt(columns + 2) + 2 * math.sqrt(2 * rows)),
     )
 
 
@@ -119,7 +132,11 @@ def _between_reshapings(layer, compute, roundings, gain):
     bias = np.zeros(1) if layer.bias is None else host_array(layer.bias)
     offset = np.abs(bias).reshape(-1, 1, 1) if first else np.abs(bias)
     linear = Evaluation(
-        apply, roundings + 2, offset=offset, gain=gain, refusal=COMPUTED_KERNEL
+        apply,
+        roundings + 2,
+        offset=offset,
+        gain=gain,
+        refusal=refusal_of(layer),
     )
     return linear.then(evaluation_of_activation(layer.activation))
 

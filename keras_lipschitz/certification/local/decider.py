@@ -7,6 +7,7 @@ from keras_lipschitz.certification.decisions.batches import batches
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.certification.local.norms import PartNorms
+from keras_lipschitz.certification.local.probable_norms import MOST_STEPS
 from keras_lipschitz.certification.local.probable_norms import ProbableNorms
 from keras_lipschitz.certification.local.regions import HostBallAndBox
 from keras_lipschitz.certification.rounding import UpperBound
@@ -45,7 +46,7 @@ class LocalDecider:
         epsilon,
         kind="deterministic",
         failure=1e-9,
-        most_steps=64,
+        most_steps=MOST_STEPS,
         seed=None,
     ):
         if kind not in KINDS:

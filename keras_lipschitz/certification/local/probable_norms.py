@@ -10,6 +10,8 @@ from keras_lipschitz.certification.evaluations.absolute_norm import (
 from keras_lipschitz.certification.norms.operators import DenseOperator
 from keras_lipschitz.certification.rounding import gamma
 
+# By default.
+STARTS, MOST_STEPS = 4, 64
 _UP = 1.0 + 2.0**-40
 
 
@@ -43,7 +45,7 @@ class ProbableNorms:
           https://doi.org/10.1137/0613066)
     """
 
-    def __init__(self, operator, failure, starts=4, most_steps=64):
+    def __init__(self, operator, failure, starts=STARTS, most_steps=MOST_STEPS):
         self.operator = operator
         self.failure = failure
         self.starts = starts

@@ -85,6 +85,11 @@ class BROConv2D(DownsamplingConv2D):
         rank = max(1, round(self.rank_ratio * self.width))
         return {"frame": (*kernel_shape[:-1], rank)}
 
+    def computed_shape(self):
+        rows, columns = self.torus
+        frequencies = rows * (columns // 2 + 1)
+        return (frequencies, 2 * self.width, 2 * self.width)
+
     def parametrize(self, frame):
         return block_reflector(frequency_matrices(frame, self.torus))
 

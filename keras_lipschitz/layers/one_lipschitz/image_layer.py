@@ -29,6 +29,8 @@ class ImageLayer(ParametrizedLayer, keras.layers.Conv2D):
         use_bias: Whether to add a bias. Defaults to `True`.
         kernel_initializer: Initializer of the raw weights. Defaults to
             `"orthogonal"`.
+        parametrized: Whether the kernel is computed; else it is a weight that
+            is not trained. Defaults to `True`.
         **kwargs: As for `keras.layers.Conv2D`.
     """
 
@@ -47,6 +49,7 @@ class ImageLayer(ParametrizedLayer, keras.layers.Conv2D):
         activation=None,
         use_bias=True,
         kernel_initializer="orthogonal",
+        parametrized=True,
         **kwargs,
     ):
         circular = padding == "circular"
@@ -64,6 +67,7 @@ class ImageLayer(ParametrizedLayer, keras.layers.Conv2D):
             **kwargs,
         )
         self.circular = circular
+        self.parametrized = bool(parametrized)
         if self.dilation_rate != (1, 1):
             raise ValueError(
                 f"`dilation_rate` of {type(self).__name__} should be 1. "
@@ -136,7 +140,11 @@ class ImageLayer(ParametrizedLayer, keras.layers.Conv2D):
 
     def get_config(self):
         config = super().get_config()
-        return {**config, "padding": "circular"} if self.circular else config
+        if self.circular:
+            config["padding"] = "circular"
+        if not self.parametrized:
+            config["parametrized"] = False
+        return config
 
 
 def check_keeps_shape(layer):

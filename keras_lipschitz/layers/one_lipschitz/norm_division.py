@@ -14,11 +14,13 @@ class NormDivision:
 
     def build(self, input_shape):
         super().build(input_shape)
+        if not self.parametrized:
+            return
         shape = self.inner_map(input_shape).output_shape
         self.power_iterate = PowerIterate(shape, name="power_iterate")
 
     def potential_kernel(self, training):
-        if not training:
+        if not training or not self.parametrized:
             return self.kernel
         (raw,) = self.raw_weights
         raw_map = dataclasses.replace(

@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_lipschitz.layers.one_lipschitz.stored_kernels import stored_kernel
+
 # Room for the rounding of a parametrisation in float32, so that the norm of
 # its result, too, is at most one.
 _ROOM = 1.0 - 2.0**-20
@@ -10,12 +12,16 @@ class ParametrizedLayer:
     """A layer whose kernel is a function of its raw weights: a mixin.
 
     The kernel is computed from them in float32 (or more) whenever it is read,
-    so it can never be out of date; `keras_lipschitz.models.to_plain` turns it
-    into a weight of its own for a network that is no longer trained.
+    so it can never be out of date; but inside `StoredKernels.used`, where it
+    is read from there. With `parametrized=False` it is a weight by itself,
+    which is not trained: `keras_lipschitz.models.to_plain` makes such layers.
 
     A subclass says how in `parametrize`, and which raw weights it needs in
     `raw_shapes`. Regularizer and constraint of the kernel act on these.
     """
+
+    # Whether the kernel is computed.
+    parametrized = True
 
     # What `parametrize` promises of the norm; `None` where it promises nothing.
     known_norm = 1.0
@@ -32,20 +38,33 @@ class ParametrizedLayer:
         """The initializer of a raw weight."""
         return self.kernel_initializer
 
+    def computed_shape(self):
+        """The shape of what `parametrize` returns."""
+        return self.kernel_shape
+
     def build_weights(self, kernel_shape, outputs=None):
         """Creates raw weights and bias; `outputs` defaults to the last axis."""
         self.kernel_shape = tuple(kernel_shape)
-        self.raw_weights = [
-            self.add_weight(
-                name=name,
-                shape=shape,
-                initializer=_precisely(self.raw_initializer(name)),
-                regularizer=self.kernel_regularizer,
-                constraint=self.kernel_constraint,
+        if self.parametrized:
+            self.raw_weights = [
+                self.add_weight(
+                    name=name,
+                    shape=shape,
+                    initializer=_precisely(self.raw_initializer(name)),
+                    regularizer=self.kernel_regularizer,
+                    constraint=self.kernel_constraint,
+                    autocast=False,
+                )
+                for name, shape in self.raw_shapes(self.kernel_shape).items()
+            ]
+        else:
+            self.stored_kernel = self.add_weight(
+                name="kernel",
+                shape=self.computed_shape(),
+                initializer="zeros",
+                trainable=False,
                 autocast=False,
             )
-            for name, shape in self.raw_shapes(self.kernel_shape).items()
-        ]
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -59,6 +78,11 @@ class ParametrizedLayer:
 
     @property
     def kernel(self):
+        if not self.parametrized:
+            return self.stored_kernel
+        stored = stored_kernel(self)
+        if stored is not None:
+            return stored
         kernel = self.parametrize(*map(_precise, self.raw_weights))
         return kernel if self.known_norm is None else kernel * _ROOM
 
@@ -69,6 +93,15 @@ class ParametrizedLayer:
 
     def load_own_variables(self, store):
         keras.layers.Layer.load_own_variables(self, store)
+
+
+def computing_layers(model):
+    """The layers of a model whose kernels are computed."""
+    return [
+        layer
+        for layer in model._flatten_layers()
+        if isinstance(layer, ParametrizedLayer) and layer.parametrized
+    ]
 
 
 def _precise(weight):

@@ -2,17 +2,14 @@ from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers._spatial import channel_axis
-from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
-from keras_lipschitz.layers.one_lipschitz.convex_potential import check_slope
-from keras_lipschitz.layers.one_lipschitz.image_layer import ImageLayer
-from keras_lipschitz.layers.one_lipschitz.image_layer import check_keeps_shape
+from keras_lipschitz.layers.one_lipschitz.two_map_conv2d import TwoMapConv2D
 from keras_lipschitz.ops.orthogonal_convolution import factors
 from keras_lipschitz.ops.orthogonal_convolution import orthogonal_convolution
 from keras_lipschitz.ops.skew_convolution import adjoint_kernel
 
 
 @register
-class SandwichConv2D(InnerMapLipschitzLayer, ImageLayer):
+class SandwichConv2D(TwoMapConv2D):
     """A sandwich layer (LBDN) on images.
 
     `SandwichDense` with convolutions for `B` and `A^T`: together they are one
@@ -47,31 +44,11 @@ class SandwichConv2D(InnerMapLipschitzLayer, ImageLayer):
           Deep Networks, ICML 2023](https://arxiv.org/abs/2301.11526)
     """
 
-    def __init__(
-        self,
-        filters,
-        kernel_size=3,
-        padding="same",
-        activation="relu",
-        **kwargs,
-    ):
-        super().__init__(
-            filters,
-            kernel_size,
-            padding=padding,
-            activation=activation,
-            **kwargs,
-        )
-        check_slope(self)
-        check_keeps_shape(self)
-
-    def build(self, input_shape):
-        super().build(input_shape)
+    def build_maps(self, input_shape):
         channels = input_shape[channel_axis(self.data_format)]
         self.build_weights(
             (*self.kernel_size, self.filters + channels, self.filters)
         )
-        self.mapped_shape = tuple(input_shape)
 
     def raw_shapes(self, kernel_shape):
         *size, channels, filters = kernel_shape

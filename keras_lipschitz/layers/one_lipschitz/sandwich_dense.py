@@ -1,16 +1,12 @@
-from keras import InputSpec
 from keras import ops
 
 from keras_lipschitz._registration import register
-from keras_lipschitz.layers.lipschitz_layer import InnerMapLipschitzLayer
-from keras_lipschitz.layers.one_lipschitz.convex_potential import check_slope
-from keras_lipschitz.layers.one_lipschitz.vector_layer import VectorLayer
-from keras_lipschitz.ops.linear_maps import DenseMap
+from keras_lipschitz.layers.one_lipschitz.two_map_dense import TwoMapDense
 from keras_lipschitz.ops.orthogonal import cayley
 
 
 @register
-class SandwichDense(InnerMapLipschitzLayer, VectorLayer):
+class SandwichDense(TwoMapDense):
     """A sandwich layer (LBDN) on vectors: two matrices around an activation.
 
         y = 2 A^T activation(B x + b),    A A^T + B B^T = I
@@ -50,14 +46,8 @@ class SandwichDense(InnerMapLipschitzLayer, VectorLayer):
           Deep Networks, ICML 2023](https://arxiv.org/abs/2301.11526)
     """
 
-    def __init__(self, units, activation="relu", *args, **kwargs):
-        super().__init__(units, activation, *args, **kwargs)
-        check_slope(self)
-
-    def build(self, input_shape):
-        self.input_spec = InputSpec(min_ndim=2, axes={-1: input_shape[-1]})
-        self.build_weights((self.units + input_shape[-1], self.units))
-        self.mapped_shape = tuple(input_shape)
+    def rows(self, inputs):
+        return self.units + inputs
 
     def parametrize(self, raw):
         """`A` and `B`, one above the other: the columns are orthonormal."""
@@ -70,12 +60,7 @@ class SandwichDense(InnerMapLipschitzLayer, VectorLayer):
         return 2.0 * ops.matmul(hidden, ops.transpose(a))
 
     def inner_map(self, input_shape):
-        return DenseMap(
-            lambda: self.kernel,
-            self.kernel_shape[:1],
-            self.kernel_shape[1:],
-            known_norm=self.known_norm,
-        )
+        return self.map_of_kernel()
 
     def constant_of_norm(self, norm):
         return norm * norm

@@ -1,13 +1,13 @@
-import keras
 from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.one_lipschitz.residual_conv2d import ResidualConv2D
+from keras_lipschitz.layers.one_lipschitz.sll_weights import SLLWeights
 from keras_lipschitz.ops.spectral_rescaling import convolution_factors
 
 
 @register
-class SLLConv2D(ResidualConv2D):
+class SLLConv2D(SLLWeights, ResidualConv2D):
     """An SDP-based Lipschitz layer on images: a residual block.
 
     `SLLDense` with convolutions for `V^T` and `V`: 1-Lipschitz for any
@@ -40,14 +40,6 @@ class SLLConv2D(ResidualConv2D):
         - [Araujo et al., A Unified Algebraic Perspective on Lipschitz Neural
           Networks, ICLR 2023](https://arxiv.org/abs/2303.03169)
     """
-
-    def raw_shapes(self, kernel_shape):
-        return {"raw_kernel": kernel_shape, "log_q": kernel_shape[-1:]}
-
-    def raw_initializer(self, name):
-        if name == "log_q":
-            return keras.initializers.Zeros()
-        return super().raw_initializer(name)
 
     def parametrize(self, raw, log_q):
         return raw * convolution_factors(raw, weights=ops.exp(log_q))

@@ -1,13 +1,13 @@
-import keras
 from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.layers.one_lipschitz.residual_dense import ResidualDense
+from keras_lipschitz.layers.one_lipschitz.sll_weights import SLLWeights
 from keras_lipschitz.ops.spectral_rescaling import output_factors
 
 
 @register
-class SLLDense(ResidualDense):
+class SLLDense(SLLWeights, ResidualDense):
     """An SDP-based Lipschitz layer on vectors: a residual block.
 
         y = x - 2 V activation(V^T x + b),    V = W T^(1/2),
@@ -44,14 +44,6 @@ class SLLDense(ResidualDense):
         - [Araujo et al., A Unified Algebraic Perspective on Lipschitz Neural
           Networks, ICLR 2023](https://arxiv.org/abs/2303.03169)
     """
-
-    def raw_shapes(self, kernel_shape):
-        return {"raw_kernel": kernel_shape, "log_q": kernel_shape[-1:]}
-
-    def raw_initializer(self, name):
-        if name == "log_q":
-            return keras.initializers.Zeros()
-        return super().raw_initializer(name)
 
     def parametrize(self, raw, log_q):
         return raw * output_factors(raw, weights=ops.exp(log_q))

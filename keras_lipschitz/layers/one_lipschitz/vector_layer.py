@@ -14,6 +14,8 @@ class VectorLayer(ParametrizedLayer, keras.layers.Dense):
         use_bias: Whether to add a bias. Defaults to `True`.
         kernel_initializer: Initializer of the raw weights. Defaults to
             `"orthogonal"`.
+        parametrized: Whether the kernel is computed; else it is a weight that
+            is not trained. Defaults to `True`.
         **kwargs: As for `keras.layers.Dense`.
     """
 
@@ -23,6 +25,7 @@ class VectorLayer(ParametrizedLayer, keras.layers.Dense):
         activation=None,
         use_bias=True,
         kernel_initializer="orthogonal",
+        parametrized=True,
         **kwargs,
     ):
         super().__init__(
@@ -33,5 +36,13 @@ class VectorLayer(ParametrizedLayer, keras.layers.Dense):
             **kwargs,
         )
 
+        self.parametrized = bool(parametrized)
+
     def add_bias(self, outputs):
         return outputs if self.bias is None else outputs + self.bias
+
+    def get_config(self):
+        config = super().get_config()
+        if not self.parametrized:
+            config["parametrized"] = False
+        return config

@@ -5,7 +5,7 @@ in cache between operations that is larger.
 from keras_lipschitz.ops.lp_distance import broadcast
 
 # Pairs of entries at a time.
-_PAIRS = 2**19
+_PAIRS = 2**18
 
 
 def largest(x, w, one_sided=False, keep=False):

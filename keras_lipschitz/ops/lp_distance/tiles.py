@@ -19,6 +19,9 @@ from keras_lipschitz.ops.lp_distance.power import power
 CHUNK = 16
 _LARGEST_TILE = 256
 _LARGEST_GROUP = 4
+# Chunks that a vector loop may go through where chunks are counted: threads
+# meet after each loop. Maxima alone are no vector code any more then.
+_TOGETHER = 2, 3, 4
 
 
 def tiling(columns):
@@ -44,7 +47,8 @@ def largest(x, w, one_sided=False, keep=False):
         return best, *(ops.where(best > before, k, c) for c in chunk)
 
     start = ["int32", "int32"] if keep else ["int32"]
-    best, *chunk = _accumulated(x, w, step, start)
+    together = _together(x.shape[1]) if keep else 1
+    best, *chunk = _accumulated(x, w, step, start, together)
     return ops.view(best, "float32"), chunk[0] if keep else best[:, :0]
 
 
@@ -60,6 +64,12 @@ def norm(x, w, p):
 
     total, _ = _accumulated(x, w, step, ["float32", inverse_of(scale)])
     return scale * ops.power(total, 1.0 / p)
+
+
+def _together(inputs):
+    """How many chunks to take together, so that little is filled up."""
+    chunks = math.ceil(inputs / CHUNK)
+    return min(reversed(_TOGETHER), key=lambda n: up_to(n, chunks))
 
 
 def up_to(multiple, n):
@@ -79,7 +89,7 @@ def _bits(difference, one_sided):
     return ops.view(size, "int32")
 
 
-def _accumulated(x, w, step, start):
+def _accumulated(x, w, step, start, together=1):
     """Folds `step` over chunks of inputs, for all pairs of row and column.
 
     Args:
@@ -89,6 +99,7 @@ def _accumulated(x, w, step, start):
             `x_bi - w_io` of the chunk, and the accumulators; returns those.
         start: What each accumulator starts from, a tensor `(rows, columns)`,
             or its dtype to start from zero.
+        together: Integer, how many chunks to unroll.
 
     Returns:
         The accumulators, tensors `(rows, columns)`.
@@ -96,7 +107,8 @@ def _accumulated(x, w, step, start):
     rows, columns = x.shape[0], w.shape[1]
     groups, tiles, tile = tiling(columns)
     group = tiles * tile
-    inputs = up_to(CHUNK, x.shape[1])
+    length = together * CHUNK
+    inputs = up_to(length, x.shape[1])
     x = pad(x, rows, inputs)
     w = pad(w, inputs, groups * group)
     start = [
@@ -107,12 +119,15 @@ def _accumulated(x, w, step, start):
     ]
 
     def per_group(n, results):
-        def per_chunk(k, state):
-            left = ops.slice(x, (0, k * CHUNK), (rows, CHUNK))
-            right = ops.slice(w, (k * CHUNK, n * group), (CHUNK, group))
-            right = ops.reshape(right, (CHUNK, tiles, 1, tile))
-            differences = [left[:, j : j + 1] - right[j] for j in range(CHUNK)]
-            return step(k, differences, *state)
+        def per_length(k, state):
+            left = ops.slice(x, (0, k * length), (rows, length))
+            right = ops.slice(w, (k * length, n * group), (length, group))
+            right = ops.reshape(right, (length, tiles, 1, tile))
+            for i in range(together):
+                chunk = range(i * CHUNK, (i + 1) * CHUNK)
+                differences = [left[:, j : j + 1] - right[j] for j in chunk]
+                state = step(k * together + i, differences, *state)
+            return state
 
         state = tuple(
             ops.transpose(
@@ -124,7 +139,7 @@ def _accumulated(x, w, step, start):
             )
             for r in results
         )
-        state = ops.fori_loop(0, inputs // CHUNK, per_chunk, state)
+        state = ops.fori_loop(0, inputs // length, per_length, state)
         return tuple(
             ops.slice_update(
                 r,

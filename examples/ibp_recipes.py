@@ -1,0 +1,111 @@
+"""How to train plain networks by interval bound propagation."""
+
+import dataclasses
+
+import keras
+import numpy as np
+from keras import layers
+
+from keras_lipschitz.datasets import augmentation as augment
+
+
+@dataclasses.dataclass(frozen=True)
+class IBPRecipe:
+    """One way to train one convolutional network with boxes.
+
+    Args:
+        data: Name for `keras_lipschitz.datasets.load`.
+        epsilon: The l_inf radius to certify.
+        thresholds: What each pixel is first compared with: see `conv_net`.
+        steepness: How fast a comparison goes from no to yes, per unit.
+        filters: Of each convolution, of kernel 4 and stride 2.
+        dense: Units of each hidden dense layer.
+        training_epsilon: The radius in training, as a multiple of `epsilon`.
+        epsilon_reached: Fraction of the run in which that radius grows from 0
+            and the plain cross-entropy gives way to that of the worst case.
+        kappa: Share of the plain cross-entropy, first and last.
+        epochs: Passes over the training set.
+        batch_size: Samples a step.
+        learning_rate: First and last.
+        decay: Shape of its way from first to last.
+        decay_begins: Fraction of the run for which it stays.
+        augmentation: Steps of `keras_lipschitz.datasets.augmentation`.
+        published: The certified accuracy in a paper, if any.
+    """
+
+    data: str
+    epsilon: float
+    thresholds: tuple = (0.5,)
+    steepness: float = 20.0
+    filters: tuple = (32, 64)
+    dense: tuple = (128,)
+    training_epsilon: float = 1.0
+    epsilon_reached: float = 0.25
+    kappa: tuple = (1.0, 0.0)
+    epochs: int = 60
+    batch_size: int = 128
+    learning_rate: tuple = (1e-3, 0.0)
+    decay: str = "cosine"
+    decay_begins: float = 0.5
+    augmentation: tuple = (augment.RandomShift(1),)
+    published: float = None
+
+
+def conv_net(input_shape, classes, recipe):
+    """A small convolutional network whose boxes do not begin wide.
+
+    A grey pixel `x` is first compared with each threshold `t`,
+
+        clip(steepness (x - t) + 1/2, 0, 1),
+
+    which is the same number for all of the box around a pixel that is far
+    enough from `t`: of a drawing in black and white little is left open.
+    Thresholds and slopes are learned on.
+    """
+    comparisons = layers.Conv2D(len(recipe.thresholds), 1, name="comparisons")
+    stack = [keras.Input(input_shape), comparisons, layers.ReLU(1.0)]
+    for count in recipe.filters:
+        stack.append(
+            layers.Conv2D(
+                count,
+                4,
+                2,
+                "same",
+                activation="relu",
+                kernel_initializer="he_normal",
+            )
+        )
+    stack.append(layers.Flatten())
+    for units in recipe.dense:
+        stack.append(
+            layers.Dense(
+                units, activation="relu", kernel_initializer="he_normal"
+            )
+        )
+    stack.append(layers.Dense(classes, name="logits"))
+    network = keras.Sequential(stack, name="conv_net")
+    slopes = np.full(comparisons.kernel.shape, recipe.steepness)
+    offsets = 0.5 - recipe.steepness * np.array(recipe.thresholds)
+    comparisons.set_weights([slopes, offsets])
+    return network
+
+
+MNIST_03 = IBPRecipe(data="mnist", epsilon=0.3)
+FASHION_MNIST_01 = IBPRecipe(
+    data="fashion_mnist",
+    epsilon=0.1,
+    thresholds=(0.1, 0.3, 0.5, 0.7, 0.9),
+    steepness=10.0,
+)
+
+RECIPES = {
+    "mnist_0.3_ibp": MNIST_03,
+    "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
+    "digits_ibp": dataclasses.replace(
+        FASHION_MNIST_01,
+        data="digits",
+        filters=(8,),
+        dense=(32,),
+        batch_size=64,
+    ),
+}

@@ -1,0 +1,173 @@
+"""Local bounds, and losses that know the margin: Local-Lip, CLL, LMT, EMMA."""
+
+import dataclasses
+
+from gloro_recipes import CIFAR10
+from gloro_recipes import MNIST_03_FAST
+from gloro_recipes import MNIST_158
+from gloro_recipes import TINY_IMAGENET
+
+from keras_lipschitz.datasets import augmentation as augment
+
+# The paper's jitter of brightness is left out.
+CLL_AUGMENTATION = (
+    augment.RandomShift(4),
+    augment.RandomFlip(),
+    augment.RandomContrast(0.75, 1.25),
+    augment.RandomSaturation(0.75, 1.25),
+    augment.RandomAffine(rotation=0.035),
+)
+
+
+def constant(value):
+    """An initializer, as a dict that can be written to a file."""
+    return {"class_name": "Constant", "config": {"value": value}}
+
+
+# One small network for the losses and bounds, side by side.
+MNIST_158_SMALL = dataclasses.replace(
+    MNIST_03_FAST,
+    epsilon=1.58,
+    training_epsilon=(1.1, 1.1),
+    architecture="cnn",
+    network={
+        "convolutions": ((4, 32, 2), (4, 64, 2)),
+        "units": (128, 128),
+    },
+    epochs=15,
+)
+
+RECIPES = {
+    "mnist_1.58_small": MNIST_158_SMALL,
+    "mnist_1.58_small_emma": dataclasses.replace(MNIST_158_SMALL, loss="emma"),
+    "mnist_1.58_small_lmt": dataclasses.replace(MNIST_158_SMALL, loss="lmt"),
+    "mnist_1.58_small_cll": dataclasses.replace(
+        MNIST_158_SMALL,
+        loss="cll",
+        # Muon moves weights at one speed, so nothing but the gradient of the
+        # constants could hold them back.
+        loss_arguments={
+            "epsilon": 1.58,
+            "p": 0.1,
+            "offset": 1.0,
+            "detach": False,
+        },
+    ),
+    "mnist_1.58_small_local": dataclasses.replace(
+        MNIST_158_SMALL, activation="clipped_minmax", local={}
+    ),
+    "mnist_1.58_local": dataclasses.replace(
+        MNIST_158,
+        activation="relu_theta",
+        training_epsilon=(0.0, 1.75 / 1.58),
+        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
+        published=None,
+    ),
+    # The paper has clipped MinMax on CIFAR-10 and Tiny-ImageNet only.
+    "mnist_1.58_local_minmax": dataclasses.replace(
+        MNIST_158,
+        activation="clipped_minmax",
+        training_epsilon=(0.0, 1.75 / 1.58),
+        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
+        published=None,
+    ),
+    "cifar10_emma": dataclasses.replace(
+        CIFAR10, loss="emma", activation="minmax", published=None
+    ),
+    "cifar10_cll": dataclasses.replace(
+        CIFAR10,
+        loss="cll",
+        loss_arguments={
+            "epsilon": 0.15,
+            "p": 0.3,
+            "form": "per_logit",
+            "regularization": 1e-6,
+        },
+        activation="minmax",
+        batch_size=128,
+        augmentation=CLL_AUGMENTATION,
+        published=None,
+    ),
+    "cifar10_cll_4c3f": dataclasses.replace(
+        CIFAR10,
+        architecture="cnn",
+        network={
+            "convolutions": ((3, 32, 1), (3, 32, 2), (3, 64, 1), (3, 64, 2)),
+            "units": (512, 512),
+        },
+        loss="cll",
+        loss_arguments={"epsilon": 0.15, "p": 0.3, "regularization": 1e-4},
+        activation="minmax",
+        batch_size=128,
+        augmentation=CLL_AUGMENTATION,
+        published=None,
+    ),
+    # The constants of the loss grow by another curve than the paper's t^10.
+    "tiny_imagenet_cll": dataclasses.replace(
+        TINY_IMAGENET,
+        loss="cll",
+        loss_arguments={
+            "epsilon": 1.0,
+            "p": 0.025,
+            "form": "per_logit",
+            "regularization": 1e-3,
+            "constant_scale": 0.01,
+        },
+        loss_schedules=(("constant_scale", 0.01, 1.0, "exponential"),),
+        epochs=800,
+        augmentation=(augment.RandomShift(8), *CLL_AUGMENTATION[1:]),
+        published=0.253,
+    ),
+    "cifar10_local": dataclasses.replace(
+        CIFAR10,
+        loss="worst_case_crossentropy",
+        loss_arguments={"kappa": 1.0},
+        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+        activation="relu_theta",
+        network={
+            "activation_arguments": {
+                "initializer": constant(2.0),
+            }
+        },
+        training_epsilon=(0.0, 1.1),
+        epsilon_shape="linear",
+        local={
+            "steps": 2,
+            "worst_case": "ball_and_box",
+            "box_gradient": True,
+        },
+        published=0.543,
+    ),
+    "cifar10_local_minmax": dataclasses.replace(
+        CIFAR10,
+        loss="worst_case_crossentropy",
+        loss_arguments={"kappa": 1.0},
+        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+        activation="clipped_minmax",
+        network={
+            "activation_arguments": tuple(
+                {
+                    "low_initializer": constant(low),
+                    "high_initializer": constant(high),
+                }
+                for low, high in (
+                    (-0.1, 0.1),
+                    (-0.15, 0.1),
+                    (-0.15, 0.15),
+                    (-0.15, 0.15),
+                    (-0.2, 0.2),
+                    (-0.3, 0.3),
+                    (-1.2, 1.2),
+                )
+            )
+        },
+        training_epsilon=(0.0, 1.1),
+        epsilon_shape="linear",
+        local={
+            "steps": 2,
+            "worst_case": "ball_and_box",
+            "box_gradient": True,
+        },
+        published=0.607,
+    ),
+}

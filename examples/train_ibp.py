@@ -1,0 +1,80 @@
+"""Trains a plain Keras network by interval bound propagation.
+
+    python examples/train_ibp.py --recipe mnist_0.3_ibp
+
+The baseline for nets of l_inf distances: any network of layers with an interval
+rule, trained on the worst case in the box around each input. Recipes are in
+`ibp_recipes.py`; files and options are those of `train_gloro.py`.
+
+Reference:
+    - [Gowal et al., On the Effectiveness of Interval Bound Propagation for
+      Training Verifiably Robust Models, 2018](
+      https://arxiv.org/abs/1810.12715)
+"""
+
+import os
+
+import train_gloro
+
+
+def parse(arguments=None):
+    parser = train_gloro.parser(__doc__, "mnist_0.3_ibp")
+    return parser.parse_args(arguments)
+
+
+def main():
+    arguments = parse()
+    train_gloro.choose_backend(arguments)
+    from ibp_recipes import RECIPES
+
+    train_gloro.train_and_report(
+        train_gloro.chosen_recipe(arguments, RECIPES),
+        arguments,
+        build,
+        callbacks,
+        script=os.path.basename(__file__),
+    )
+
+
+def build(recipe, data):
+    """The compiled GloroModel of a recipe."""
+    import keras
+    from ibp_recipes import conv_net
+
+    import keras_lipschitz
+
+    base = conv_net(data.input_shape, data.classes, recipe)
+    bound = keras_lipschitz.bounds.IntervalBound(clip=(0.0, 1.0))
+    model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
+    loss = keras_lipschitz.losses.WorstCaseCrossentropy(recipe.kappa[0])
+    optimizer = keras.optimizers.Adam(recipe.learning_rate[0])
+    model.compile(optimizer, loss=loss, metrics=train_gloro.METRICS)
+    return model
+
+
+def callbacks(recipe, data):
+    from keras_lipschitz import callbacks as steer
+    from keras_lipschitz.datasets import EpochOrder
+
+    start, end = recipe.learning_rate
+    return [
+        EpochOrder(data),
+        steer.EpsilonSchedule(
+            0.0,
+            recipe.epsilon * recipe.training_epsilon,
+            reached_at=recipe.epsilon_reached,
+        ),
+        steer.LossSchedule(
+            "kappa", *recipe.kappa, reached_at=recipe.epsilon_reached
+        ),
+        steer.LearningRateDecay(
+            end,
+            start=start,
+            shape=recipe.decay,
+            begin_at=recipe.decay_begins,
+        ),
+    ]
+
+
+if __name__ == "__main__":
+    main()

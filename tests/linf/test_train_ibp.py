@@ -1,0 +1,62 @@
+"""The example that trains plain networks by interval bound propagation."""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+
+import keras_lipschitz as kl
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+@pytest.fixture
+def recipes(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import ibp_recipes
+
+    return ibp_recipes
+
+
+def test_pixels_far_from_a_threshold_are_known(recipes):
+    for recipe in recipes.RECIPES.values():
+        network = recipes.conv_net((8, 8, 1), 3, recipe)
+        first = keras.Model(network.inputs, network.layers[1].output)
+        thresholds = np.array(recipe.thresholds)
+        for x in (0.0, 0.45, 1.0):
+            compared = np.asarray(first(np.full((1, 8, 8, 1), x)))[0, 0, 0]
+            expected = np.clip(recipe.steepness * (x - thresholds) + 0.5, 0, 1)
+            np.testing.assert_allclose(compared, expected, atol=1e-5)
+
+
+def test_trains(recipes, tmp_path):
+    import train_ibp
+
+    random = np.random.default_rng(0)
+    y = np.arange(300) % 3
+    x = random.integers(0, 60, (300, 8, 8, 1))
+    for k in range(3):
+        x[y == k, 2 * k : 2 * k + 3] += 150
+    x, path = x.astype("uint8"), tmp_path / "own.npz"
+    np.savez(path, x_train=x, y_train=y, x_test=x[:60], y_test=y[:60])
+    data = kl.datasets.load(f"npz:{path}", validation=0.1, batch_size=32)
+    recipe = dataclasses.replace(
+        recipes.RECIPES["digits_ibp"],
+        thresholds=(0.4,),
+        learning_rate=(1e-2, 1e-3),
+        epsilon_reached=0.5,
+    )
+    model = train_ibp.build(recipe, data)
+    history = model.fit(
+        data.train,
+        epochs=6,
+        callbacks=train_ibp.callbacks(recipe, data),
+        verbose=0,
+        shuffle=False,
+    ).history
+    assert history["kappa"][-1] == 0.0
+    assert history["training_epsilon"][-1] == pytest.approx(0.1)
+    images, labels = data.arrays("test")
+    assert np.mean(model.predict_certified(images).label == labels) > 0.9
