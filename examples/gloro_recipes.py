@@ -106,8 +106,8 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
     MNIST_158_ORTHOGONAL,
     data="cifar10",
     epsilon=36 / 255,
-    epochs=30,
-    augmentation=(augment.RandomFlip(),),
+    epochs=60,
+    augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
 )
 
 RECIPES = {
