@@ -204,6 +204,14 @@ def contradictions(results):
         for row in results["by_radius"]
         if row["pgd"] is not None and row["pgd"] < row["vra"]
     ]
+    attacked = {row["epsilon"]: row["pgd"] for row in results["by_radius"]}
+    for row in results["by_kind"]:
+        pgd = attacked[row["epsilon"]]
+        if row["kind"] != "estimate" and pgd is not None and pgd < row["vra"]:
+            wrong.append(
+                f"{row['kind']} VRA {row['vra']:.4f} above PGD accuracy "
+                f"{pgd:.4f} at epsilon {row['epsilon']:.4g}"
+            )
     found = results["tightness"]
     if found is None:
         return wrong

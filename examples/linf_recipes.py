@@ -192,7 +192,7 @@ def with_mlp(recipe):
         learning_rate=(0.02, 0.0),
         decay_begins=0.125,
         p_begins=0.125,
-        p_infinite=0.875,
+        p_infinite=0.875 if small else 0.9375,
         loss="worst_case_crossentropy",
         loss_arguments={"kappa": 0.5 if small else 0.0},
         loss_weight=None,

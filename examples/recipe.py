@@ -31,7 +31,8 @@ class Recipe:
         initializer: Of its kernels; `None` for their own defaults.
         power_iterations: Iterations of the power method in each step.
         augmentation: Steps of `keras_lipschitz.datasets.augmentation`.
-        published: The verified-robust accuracy in the paper, if any.
+        published: The verified-robust accuracy that its authors report, if
+            any.
     """
 
     data: str

@@ -39,14 +39,21 @@ def tensorboard_is_installed():
 
 
 def art_is_usable():
-    """Whether the Adversarial Robustness Toolbox can attack our model."""
+    """Whether the Adversarial Robustness Toolbox can attack our model.
+
+    Prints why not.
+    """
     import keras
 
     try:
         import art  # noqa: F401
     except ImportError:
+        print("No PGD: the Adversarial Robustness Toolbox is not installed.")
         return False
-    return keras.backend.backend() == "tensorflow"
+    if keras.backend.backend() != "tensorflow":
+        print("No PGD: the attack runs on the TensorFlow backend.")
+        return False
+    return True
 
 
 def measure(model, x, y):

@@ -16,10 +16,11 @@ part of the training set. VRA counts a sample when it is classified right and a
 certificate of the level named (R: proven upper bounds of all norms, in exact
 arithmetic; F64 and F32: of whatever computes it in that format, in any order)
 shows that nothing within epsilon changes that; the estimate uses norms by
-iteration from below, as the paper does. PGD is an l2 attack of 20
-steps from the sample and from a random start: an upper bound of what VRA bounds
-from below. Published: the VRA in the README of the authors' library. Wall time
-is that of training alone, on a machine that other work shared.
+iteration from below, as the papers do. PGD is an attack of 20 steps from the
+sample and from a random start, in the norm of the certificate (l_inf for
+recipes of `train_linf.py`, else l2): an upper bound of what VRA bounds from
+below. Published: what the authors report. Wall time is that of training alone,
+on a machine that other work shared.
 """
 
 

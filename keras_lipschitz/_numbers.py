@@ -23,3 +23,17 @@ def check_count(name, value, at_least=0):
             f"{name}={value!r}"
         )
     return int(value)
+
+
+def check_range(name, value):
+    """A pair of numbers, the smaller first, as floats."""
+    try:
+        low, high = (float(end) for end in value)
+    except (TypeError, ValueError):
+        low = high = math.nan
+    if not low < high:
+        raise ValueError(
+            f"`{name}` should be a pair of numbers, the smaller first, or "
+            f"None. Received: {name}={value!r}"
+        )
+    return low, high

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_lipschitz._numbers import check_count
+from keras_lipschitz._numbers import check_range
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.decisions.box_decider import BoxDecider
@@ -69,7 +70,7 @@ class IntervalBound(GlobalLipschitz):
 
     def __init__(self, clip=None, radius_steps=12, **kwargs):
         super().__init__(norm="inf", **kwargs)
-        self.clip = None if clip is None else _check_clip(clip)
+        self.clip = None if clip is None else check_range("clip", clip)
         self.radius_steps = check_count("radius_steps", radius_steps)
 
     def attach(self, base):
@@ -179,12 +180,3 @@ def _entry(values, index):
     """The entry of each row at an index, as a column."""
     is_entry = ops.arange(values.shape[1]) == index[:, None]
     return ops.sum(ops.where(is_entry, values, 0.0), axis=1, keepdims=True)
-
-
-def _check_clip(clip):
-    if len(clip) != 2 or not clip[0] < clip[1]:
-        raise ValueError(
-            "`clip` should be a pair of numbers, the smaller first, or None. "
-            f"Received: clip={clip!r}"
-        )
-    return tuple(float(end) for end in clip)

@@ -34,7 +34,8 @@ def load(
     MNIST, Fashion-MNIST, CIFAR-10 and CIFAR-100 come from the files in
     `data_dir` where it is given, else from tensorflow-datasets, else (where
     that is not installed) from `~/.keras/datasets`. Files are `NAME.npz` with
-    `x_train`, `y_train`, `x_test`, `y_test`, or the authors' archives.
+    `x_train`, `y_train`, `x_test`, `y_test`, or the authors' archives (of CIFAR
+    the binary version).
 
     Images become float32 in `[0, 1]`; other numbers stay as they are.
 

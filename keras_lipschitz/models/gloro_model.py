@@ -7,16 +7,12 @@ from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.rounding import float32_up
-from keras_lipschitz.layers.one_lipschitz.parametrized_layer import (
-    computing_layers,
-)
-from keras_lipschitz.layers.one_lipschitz.stored_kernels import StoredKernels
+from keras_lipschitz.layers.one_lipschitz.stored_kernels import kernels_computed
 from keras_lipschitz.models.bottom_logit import BottomLogit
+from keras_lipschitz.models.certified_inference import CertifiedInference
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
-from keras_lipschitz.models.checks import check_labels
 from keras_lipschitz.models.checks import is_concrete
-from keras_lipschitz.models.margin_training import MarginTraining
 from keras_lipschitz.models.plain_network import plain_network
 from keras_lipschitz.propagation.norms import check_norm
 
@@ -35,7 +31,7 @@ Attributes:
 
 
 @register
-class GloroModel(MarginTraining):
+class GloroModel(CertifiedInference):
     """A classifier that proves its predictions, or abstains.
 
     Wraps a Keras classifier that ends in logits and appends one class, the
@@ -116,29 +112,17 @@ class GloroModel(MarginTraining):
             batch_shape=base.inputs[0].shape, dtype=base.inputs[0].dtype
         )
         outputs = bottom(base(inputs), inputs)
-        super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.base = base
-        self.bound = bound
-        self.bottom = bottom
-        self.certificate = None
-        self._epsilon = epsilon
-        self._fitting = False
-        self._kernels = StoredKernels(computing_layers(base))
+        super().__init__(
+            base,
+            bound,
+            bottom,
+            epsilon,
+            inputs=inputs,
+            outputs=outputs,
+            **kwargs,
+        )
 
     # Radii.
-
-    @property
-    def epsilon(self):
-        """The radius that is certified, a float; may be set."""
-        return self._epsilon
-
-    @epsilon.setter
-    def epsilon(self, value):
-        self._epsilon = check_epsilon(value)
-        self._assign_epsilon()
-
-    def _assign_epsilon(self):
-        self.bottom.epsilon.assign(float32_up(self._epsilon))
 
     @property
     def training_epsilon(self):
@@ -160,60 +144,7 @@ class GloroModel(MarginTraining):
         """The number of classes, without the bottom."""
         return self.output_shape[-1] - 1
 
-    # Certification.
-
-    def fingerprint(self):
-        """SHA-256 of everything that decides what `base` computes."""
-        return self.bound.fingerprint()
-
-    def certify(self, level="R"):
-        """Computes the margin constants of the present weights and keeps them.
-
-        Runs on the host in float64.
-
-        Args:
-            level: What `predict_certified` proves. `"R"`: decisions of the
-                network in exact arithmetic; every norm is a proven upper
-                bound, rounding included. `"F64"` and `"F32"`: decisions of
-                every evaluation in float64, or in float32 on a CPU, whatever
-                the order of its operations. `"estimate"`: nothing; norms are
-                approached from below, which is faster.
-
-        Returns:
-            A `Certificate`; prints as a table by layer.
-
-        Raises:
-            ValueError: Where a weight is NaN or infinite, or the arithmetic of
-                the level cannot be bounded; says why.
-        """
-        check_finite(self.base)
-        self._keep(self.bound.certify(level))
-        return self.certificate
-
-    def _keep(self, certificate):
-        self.certificate = certificate
-        self.bound.keep(certificate)
-        self._kernels.store(certificate.weights)
-
-    def _ensure_certified(self):
-        """Certifies anew unless the certificate is of exactly these weights."""
-        if hasattr(self, "jax_state_sync"):
-            self.jax_state_sync()
-        # The variable may have come with the weights of another model.
-        self._assign_epsilon()
-        if self.certificate is None or not self.bound.holds(self.certificate):
-            self.certify(level="estimate" if self._fitting else "R")
-        else:
-            self._keep(self.certificate)
-
-    def lipschitz_constants(self):
-        """The norm of every layer, as certified for the present weights.
-
-        Returns:
-            `LayerNorms`: a tuple of `LayerNorm`, which prints as a table.
-        """
-        self._ensure_certified()
-        return self.certificate.layers
+    # Decisions.
 
     def certified_radius(self, x, batch_size=None):
         """The distance within which each prediction cannot change.
@@ -227,6 +158,7 @@ class GloroModel(MarginTraining):
         """
         return self.predict_certified(x, batch_size=batch_size).radius
 
+    @kernels_computed()
     def predict_certified(self, x, batch_size=None):
         """Predicts with proof: a label for each input, or an abstention.
 
@@ -249,46 +181,6 @@ class GloroModel(MarginTraining):
         label, radius = decide(x, batch_size)
         label = np.where(radius > self.epsilon, label, ABSTAIN)
         return CertifiedPrediction(label, radius)
-
-    # Training and evaluation.
-
-    @property
-    def variables(self):
-        # Compiled functions read the kernels, which no file needs.
-        kernels = getattr(self, "_kernels", None)
-        return [*super().variables, *(kernels.variables if kernels else ())]
-
-    def fit(self, x=None, y=None, *args, **kwargs):
-        check_labels(y, self.classes)
-        self._fitting = True
-        try:
-            return super().fit(x, y, *args, **kwargs)
-        finally:
-            self._fitting = False
-            # What validation used was an estimate.
-            self.certificate = None
-            self.bound.void()
-
-    def evaluate(self, x=None, y=None, *args, **kwargs):
-        check_labels(y, self.classes)
-        self._ensure_certified()
-        with self._kernels.used():
-            return super().evaluate(x, y, *args, **kwargs)
-
-    def predict(self, *args, **kwargs):
-        self._ensure_certified()
-        with self._kernels.used():
-            return super().predict(*args, **kwargs)
-
-    def test_on_batch(self, *args, **kwargs):
-        self._ensure_certified()
-        with self._kernels.used():
-            return super().test_on_batch(*args, **kwargs)
-
-    def predict_on_batch(self, *args, **kwargs):
-        self._ensure_certified()
-        with self._kernels.used():
-            return super().predict_on_batch(*args, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
         # Left to choose, Keras' image augmentation trains, and tells Dropout.

@@ -1,8 +1,13 @@
 """The power method on a part of a `LinearMap`, sample by sample."""
 
+import math
+
 from keras import ops
 
 from keras_lipschitz.ops.power_method import TINY
+
+# How long what is added to a start is, beside its length of one.
+_ADDED = 1e-2
 
 
 def masked_norms(linear_map, kernel, start, columns, rows, steps=1):
@@ -32,7 +37,10 @@ def masked_norms(linear_map, kernel, start, columns, rows, steps=1):
     def whole_step(_, u):
         return rows * linear_map.apply(adjoint_step(u), frozen)
 
-    u = ops.stop_gradient(start) * rows
+    # The start may lie in what is left out: that of a depthwise convolution is
+    # in one channel alone.
+    added = _ADDED / math.sqrt(math.prod(linear_map.output_shape))
+    u = (ops.stop_gradient(start) + added) * rows
     # A loop, because compilers take long for many convolutions.
     u = ops.stop_gradient(_repeated(whole_step, u, steps - 1))
     v = ops.stop_gradient(adjoint_step(u))

@@ -235,6 +235,8 @@ def test_only_the_layers_that_are_named():
         ({"rounds": -1}, "`rounds` should be"),
         ({"worst_case": "box"}, "`worst_case` should be one of"),
         ({"sparsity": 0.1}, "`sparsity` should be"),
+        ({"valid_range": (1.0, 0.0)}, "`valid_range` should be a pair"),
+        ({"valid_range": 1.0}, "`valid_range` should be a pair"),
         ({"norm": "inf"}, "about the l2 norm"),
         (
             {"pairwise": False, "worst_case": "ball_and_box"},

@@ -126,6 +126,10 @@ def test_the_example_tables_every_kind_of_proof(
     for what in kl.evaluation.LOCAL_KINDS.values():
         assert printed.count(what) == 2
     assert evaluate.by_kind(kl.GloroModel(model.base, 0.1), x, y, (0.1,)) == []
+    attacked = [{"epsilon": r, "vra": 0.0, "pgd": 0.0} for r in (EPSILON, 0.5)]
+    results = {"by_radius": attacked, "by_kind": rows, "tightness": None}
+    refuted = [r for r in rows if r["kind"] != "estimate" and r["vra"] > 0]
+    assert len(evaluate.contradictions(results)) == len(refuted) > 2
 
 
 def test_thresholds_that_differ_by_layer():

@@ -144,6 +144,37 @@ def test_no_kernel_is_stale(model, tmp_path):
     )
 
 
+class Change(keras.callbacks.Callback):
+    """Changes weights for an evaluation, as averages of weights do."""
+
+    def on_test_begin(self, logs=None):
+        assign_one(self.model, None)
+
+    on_predict_begin = on_test_begin
+
+    def on_predict_batch_begin(self, batch, logs=None):
+        # A callback sees the present weights.
+        self.seen = ops.convert_to_numpy(self.model.base(data()[0]))
+
+
+@pytest.mark.multi_backend
+def test_weights_that_callbacks_change(model):
+    x, y = data()
+    change = Change()
+    outputs = model.predict(x, callbacks=[change], verbose=0)
+    truth = ops.convert_to_numpy(model(x))
+    np.testing.assert_allclose(outputs, truth, atol=1e-6)
+    np.testing.assert_allclose(outputs[:, :-1], change.seen, atol=1e-6)
+    model.evaluate(x, y, callbacks=[change], verbose=0)
+    assert model.certificate.weights == model.fingerprint()
+    history = model.fit(
+        x, y, validation_data=(x, y), callbacks=change, verbose=0
+    ).history
+    truth = ops.convert_to_numpy(model.base(x)).argmax(axis=1)
+    accuracy = pytest.approx(np.mean(truth == y))
+    assert history["val_clean_accuracy"][-1] == accuracy
+
+
 def test_no_kernel_is_computed_at_inference(model, monkeypatch):
     x, _ = data()
     model.predict(x, verbose=0)

@@ -1,6 +1,7 @@
 import dataclasses
 
 from keras_lipschitz._numbers import check_count
+from keras_lipschitz._numbers import check_range
 from keras_lipschitz._numbers import is_amount
 
 WORST_CASES = ("ball", "ball_and_box")
@@ -38,7 +39,8 @@ class LocalOptions:
                 f"box_gradient={self.box_gradient}"
             )
         # From a file they come as lists.
-        for name in ("layers", "valid_range"):
-            value = getattr(self, name)
-            if value is not None:
-                object.__setattr__(self, name, tuple(value))
+        if self.layers is not None:
+            object.__setattr__(self, "layers", tuple(self.layers))
+        if self.valid_range is not None:
+            ends = check_range("valid_range", self.valid_range)
+            object.__setattr__(self, "valid_range", ends)

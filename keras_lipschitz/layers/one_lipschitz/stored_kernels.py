@@ -67,14 +67,26 @@ class StoredKernels:
             )
         )
 
-    @contextlib.contextmanager
     def used(self):
         """A context in which layers take their kernels from here."""
-        before, _READ.kernels = _READ.kernels, self._kernels
-        try:
-            yield
-        finally:
-            _READ.kernels = before
+        return _reading(self._kernels)
+
+
+def kernels_computed():
+    """A context, or decorator, in which layers compute their kernels again.
+
+    For what has to see the present weights, whoever calls it from where.
+    """
+    return _reading({})
+
+
+@contextlib.contextmanager
+def _reading(kernels):
+    before, _READ.kernels = _READ.kernels, kernels
+    try:
+        yield
+    finally:
+        _READ.kernels = before
 
 
 def _variable_for(layer):
