@@ -33,7 +33,11 @@ def parser(description, recipe):
     parser.add_argument("--data", help="another data set, e.g. npz:PATH")
     parser.add_argument("--data-dir", help="folder with local data files")
     parser.add_argument("--epochs", type=int)
-    parser.add_argument("--epsilon", type=float)
+    parser.add_argument(
+        "--epsilon",
+        type=float,
+        help="radius to certify; losses with a radius of their own keep it",
+    )
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
@@ -107,11 +111,17 @@ def train_and_report(
         "seed": arguments.seed,
         "device": device(arguments.threads),
         "command": command(arguments, script),
-        "settings": dataclasses.asdict(recipe),
+        "settings": settings_of(recipe),
     }
     write_results(results, output)
     draw(model, data, details, run.history, output)
     print(f"\n{output}: finished in {time.perf_counter() - begin:.0f} s")
+
+
+def settings_of(recipe):
+    """What a recipe says, in words that JSON can hold."""
+    steps = [repr(step) for step in recipe.augmentation]
+    return {**dataclasses.asdict(recipe), "augmentation": steps}
 
 
 def command(arguments, script):
@@ -218,7 +228,7 @@ def train(recipe, data, seed, output, build, callbacks):
     settings = {
         "seed": seed,
         "training_samples": data.size("train"),
-        **dataclasses.asdict(recipe),
+        **settings_of(recipe),
     }
     run = ResumableRun(os.path.join(output, "state"), settings)
     run.restore(model)

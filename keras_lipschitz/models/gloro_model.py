@@ -2,6 +2,7 @@ import collections
 
 import keras
 import numpy as np
+from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
@@ -236,7 +237,10 @@ def plain_twin(model):
     """The same `GloroModel` with kernels that are weights, not certified."""
     bound = type(model.bound).from_config(model.bound.get_config())
     base = plain_network(model.base)
-    return GloroModel(base, model.epsilon, bound, name=model.name)
+    training_epsilon = float(ops.convert_to_numpy(model.training_epsilon))
+    return GloroModel(
+        base, model.epsilon, bound, training_epsilon, name=model.name
+    )
 
 
 def _chosen_bound(bound, norm):

@@ -74,6 +74,7 @@ def test_plain_layers_have_the_same_certificate(plain_pair, x):
         rtol=1e-6,
     )
     assert twin.epsilon == model.epsilon
+    assert float(twin.training_epsilon) == float(model.training_epsilon)
     # Now the arithmetic of the network can be certified, too.
     if keras.backend.backend() == "tensorflow":
         twin.certify("F32")
