@@ -2,7 +2,6 @@ import collections
 
 import keras
 import numpy as np
-from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
@@ -237,10 +236,9 @@ def plain_twin(model):
     """The same `GloroModel` with kernels that are weights, not certified."""
     bound = type(model.bound).from_config(model.bound.get_config())
     base = plain_network(model.base)
-    training_epsilon = float(ops.convert_to_numpy(model.training_epsilon))
-    return GloroModel(
-        base, model.epsilon, bound, training_epsilon, name=model.name
-    )
+    twin = GloroModel(base, model.epsilon, bound, name=model.name)
+    twin.bottom.training_epsilon.assign(model.bottom.training_epsilon)
+    return twin
 
 
 def _chosen_bound(bound, norm):

@@ -28,7 +28,7 @@ def operators():
     )
 
 
-@pytest.mark.parametrize("operator", operators())
+@pytest.mark.parametrize("operator", list(operators()))
 def test_norms_of_parts_from_above(operator, monkeypatch):
     matrix = operator.dense()
     random = np.random.default_rng(1)
