@@ -2,7 +2,7 @@
 
 import sys
 
-from keras_lipschitz.certification.checker import main
+from keras_lipschitz.certification.command_line import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,13 +1,9 @@
 """Checks a certificate against a model, by other means than it was made."""
 
-import argparse
 import dataclasses
-import sys
 
-import keras
 import numpy as np
 
-from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.certify import margin_table
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.fingerprint import fingerprint_of
@@ -15,6 +11,7 @@ from keras_lipschitz.certification.levels import SPEAKS_OF
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.norms.row_sums import row_sum_second_opinion
 from keras_lipschitz.certification.norms.second_opinion import second_opinion
+from keras_lipschitz.certification.residual_blocks import with_residual_blocks
 from keras_lipschitz.propagation.composition import Composition
 from keras_lipschitz.propagation.norms import norm_name
 
@@ -58,6 +55,30 @@ class Finding:
         return None
 
 
+class PlainBound:
+    """Stands in for the bound of a classifier that no `GloroModel` wraps.
+
+    Args:
+        base: The classifier.
+        norm: The norm of the certificate.
+    """
+
+    pairwise = True
+
+    def __init__(self, base, norm):
+        self.base = base
+        self.composition = Composition(base, norm)
+
+    def decider(self, certificate, epsilon):
+        return Decider(certificate, self.base, self.composition)
+
+
+def bound_of(model, norm):
+    """The bound that answers for a model, wrapped or plain."""
+    bound = getattr(model, "bound", None)
+    return PlainBound(model, norm) if bound is None else bound
+
+
 def check(model, certificate):
     """Checks that a certificate holds for a model.
 
@@ -69,10 +90,12 @@ def check(model, certificate):
         A pair: a list of `Finding`, one for each layer, and a list of strings,
         what does not hold.
     """
-    composition = _composition(model, certificate.norm)
+    bound = bound_of(model, certificate.norm)
+    composition = bound.composition
     problems = list(_identity_problems(composition, certificate))
     if problems:
         return [], problems
+    composition = with_residual_blocks(composition)
     maps = composition.linear_maps
     if len(maps) != len(certificate.layers):
         return [], [
@@ -95,18 +118,9 @@ def check(model, certificate):
     problems = [f.problem for f in findings if f.problem]
     if not problems:
         problems = list(
-            _table_problems(composition, _is_pairwise(model), certificate)
+            _table_problems(composition, bound.pairwise, certificate)
         )
     return findings, problems
-
-
-def _composition(model, norm):
-    bound = getattr(model, "bound", None)
-    return Composition(model, norm) if bound is None else bound.composition
-
-
-def _is_pairwise(model):
-    return getattr(getattr(model, "bound", None), "pairwise", True)
 
 
 def _identity_problems(composition, certificate):
@@ -158,94 +172,3 @@ def _table_problems(composition, pairwise, certificate):
             f"the margin of classes {i} and {j} moves at {table[i, j]:.9g}, "
             f"and the certificate says {claimed[i, j]:.9g}"
         )
-
-
-def main(arguments=None):
-    """The command line: prints what was found.
-
-    Returns:
-        `0` where the certificate holds, `1` where it does not, `2` where a
-        file cannot be read.
-    """
-    options = _parse(arguments)
-    try:
-        certificate = Certificate.load(options.certificate)
-        model = keras.saving.load_model(options.model, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        print(f"Cannot read: {error}", file=sys.stderr)
-        return 2
-    try:
-        findings, problems = check(model, certificate)
-        print(_table(findings))
-        if not problems and options.data is not None:
-            print(_decisions(model, certificate, options))
-    except ValueError as error:
-        problems = [str(error)]
-    if problems:
-        print("The certificate does NOT hold:", file=sys.stderr)
-        for problem in problems:
-            print(f"  - {problem}", file=sys.stderr)
-        return 1
-    print(
-        f"The certificate holds. Level {certificate.level!r} speaks of "
-        f"{SPEAKS_OF[certificate.level]}."
-    )
-    return 0
-
-
-def _parse(arguments):
-    parser = argparse.ArgumentParser(
-        prog="python -m keras_lipschitz.certification",
-        description="Checks a certificate by a second, independent method.",
-    )
-    parser.add_argument("model", help="a .keras file")
-    parser.add_argument("certificate", help="the certificate's JSON file")
-    parser.add_argument(
-        "--data", help="a .npz file with inputs `x` and labels `y` to decide"
-    )
-    parser.add_argument(
-        "--epsilon", type=float, help="the radius; defaults to the model's"
-    )
-    return parser.parse_args(arguments)
-
-
-def _table(findings):
-    rows = [("layer", "attained", "certified", "second bound", "method")]
-    rows += [
-        (
-            f.name,
-            f"{f.lower:.9g}",
-            f"{f.claimed:.9g}",
-            f"{f.upper:.9g}",
-            f.method,
-        )
-        for f in findings
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    )
-
-
-def _decisions(model, certificate, options):
-    epsilon = options.epsilon
-    if epsilon is None:
-        epsilon = getattr(model, "epsilon", 0.0)
-    with np.load(options.data) as data:
-        x, y = data["x"], data["y"]
-    labels, radii = _decider(model, certificate, epsilon)(x, None)
-    right = labels == y.ravel()
-    return (
-        f"{len(x)} inputs: {right.mean():.4%} right, "
-        f"{np.mean(right & (radii > epsilon)):.4%} right and certified at "
-        f"epsilon {epsilon:g}, level {certificate.level!r}"
-    )
-
-
-def _decider(model, certificate, epsilon):
-    if hasattr(model, "bound"):
-        return model.bound.decider(certificate, epsilon)
-    return Decider(certificate, model, _composition(model, certificate.norm))

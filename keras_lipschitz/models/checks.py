@@ -5,6 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_lipschitz._numbers import is_amount
+from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.propagation.norms import check_norm
 
 
 def check_epsilon(value, name="epsilon"):
@@ -50,6 +52,39 @@ def check_labels(labels, classes):
             f"Expected labels from 0 to {classes - 1}. Received: labels from "
             f"{labels.min()} to {labels.max()}"
         )
+
+
+def check_image(input_shape):
+    """Refuses what is not the shape of one image."""
+    if len(input_shape) != 3 or not all(
+        isinstance(size, int) and size > 0 for size in input_shape
+    ):
+        raise ValueError(
+            "`input_shape` should be (height, width, channels), all positive "
+            f"integers. Received: input_shape={input_shape!r}"
+        )
+
+
+def choice(name, value, choices):
+    """What an argument stands for, or a `ValueError`."""
+    if value not in choices:
+        raise ValueError(
+            f"`{name}` should be one of {sorted(choices)}. Received: "
+            f"{name}={value!r}"
+        )
+    return choices[value]
+
+
+def chosen_bound(bound, norm):
+    """The bound that was given, or the global one of a norm."""
+    if bound is None:
+        return GlobalLipschitz(norm=2 if norm is None else norm)
+    if norm is not None and check_norm(norm) != bound.norm:
+        raise ValueError(
+            "Expected `norm` to be that of `bound`. Received: norm="
+            f"{norm!r} and a {type(bound).__name__} with norm={bound.norm!r}"
+        )
+    return bound
 
 
 def is_concrete(x):

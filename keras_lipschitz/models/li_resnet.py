@@ -3,7 +3,7 @@
 import keras
 
 from keras_lipschitz import layers
-from keras_lipschitz.models.one_lipschitz_blocks import check_image
+from keras_lipschitz.models.checks import check_image
 
 
 def li_resnet(

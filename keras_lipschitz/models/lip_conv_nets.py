@@ -6,9 +6,9 @@ Plain Keras models that end in logits, to be wrapped in a `GloroModel`.
 import keras
 
 from keras_lipschitz import layers
+from keras_lipschitz.models.checks import check_image
+from keras_lipschitz.models.checks import choice
 from keras_lipschitz.models.one_lipschitz_blocks import ACTIVATIONS
-from keras_lipschitz.models.one_lipschitz_blocks import check_image
-from keras_lipschitz.models.one_lipschitz_blocks import choice
 from keras_lipschitz.models.one_lipschitz_blocks import convolved
 from keras_lipschitz.models.one_lipschitz_blocks import padded_to
 from keras_lipschitz.models.one_lipschitz_blocks import with_channels

@@ -3,9 +3,10 @@
 import keras
 
 from keras_lipschitz import layers
+from keras_lipschitz.models.checks import choice
 from keras_lipschitz.models.one_lipschitz_blocks import ACTIVATIONS
 from keras_lipschitz.models.one_lipschitz_blocks import DENSES
-from keras_lipschitz.models.one_lipschitz_blocks import choice
+from keras_lipschitz.models.stacks import hidden_dense
 
 
 def lip_dense_net(
@@ -41,10 +42,8 @@ def lip_dense_net(
     """
     layer = choice("dense", dense, DENSES)
     activate = choice("activation", activation, ACTIVATIONS)
-    inputs = keras.Input(input_shape)
-    x = keras.layers.Flatten(name="flatten")(inputs)
-    for i, size in enumerate(units, 1):
-        x = layer(size, name=f"dense_{i}")(x)
-        x = activate(name=f"dense_{i}_{activation}")(x)
+    inputs = x = keras.Input(input_shape)
+    for hidden in hidden_dense(units, layer, activate, activation):
+        x = hidden(x)
     logits = layers.NormalizedDense(classes, name="logits")(x)
     return keras.Model(inputs, logits, name=name or "lip_dense_net")

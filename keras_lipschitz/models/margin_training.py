@@ -3,6 +3,8 @@ import itertools
 import keras
 import numpy as np
 from keras import ops
+
+# Keras exports no way to keep metrics without tracking them a second time.
 from keras.src.utils.tracking import no_automatic_dependency_tracking
 
 from keras_lipschitz import losses as keras_lipschitz_losses

@@ -3,6 +3,7 @@
 import keras
 
 from keras_lipschitz import layers
+from keras_lipschitz.models.checks import choice
 
 # Convolutions that take any channels to any channels; strides where they can.
 CONVOLUTIONS = {
@@ -35,26 +36,6 @@ ACTIVATIONS = {
     "minmax": layers.MinMax,
     "relu": keras.layers.ReLU,
 }
-
-
-def choice(name, value, choices):
-    """What an argument stands for, or a `ValueError`."""
-    if value not in choices:
-        raise ValueError(
-            f"`{name}` should be one of {sorted(choices)}. Received: "
-            f"{name}={value!r}"
-        )
-    return choices[value]
-
-
-def check_image(input_shape):
-    if len(input_shape) != 3 or not all(
-        isinstance(size, int) and size > 0 for size in input_shape
-    ):
-        raise ValueError(
-            "`input_shape` should be (height, width, channels), all positive "
-            f"integers. Received: input_shape={input_shape!r}"
-        )
 
 
 def padded_to(x, multiple):

@@ -1,9 +1,10 @@
 import keras
 
 from keras_lipschitz import layers
+from keras_lipschitz.models.checks import check_image
+from keras_lipschitz.models.checks import choice
 from keras_lipschitz.models.one_lipschitz_blocks import ACTIVATIONS
-from keras_lipschitz.models.one_lipschitz_blocks import check_image
-from keras_lipschitz.models.one_lipschitz_blocks import choice
+from keras_lipschitz.models.stacks import hidden_layers
 
 
 def orthogonal_cnn(
@@ -43,25 +44,21 @@ def orthogonal_cnn(
     """
     check_image(input_shape)
     activate = choice("activation", activation, ACTIVATIONS)
-    stack = [keras.Input(input_shape)]
-    for i, (kernel_size, filters, strides) in enumerate(convolutions, 1):
-        stack += [
-            layers.AdaptiveOrthogonalConv2D(
-                filters,
-                kernel_size,
-                strides=strides,
-                padding="same",
-                name=f"conv_{i}",
-            ),
-            activate(name=f"conv_{i}_{activation}"),
-        ]
-    stack.append(keras.layers.Flatten(name="flatten"))
-    for i, width in enumerate(units, 1):
-        stack += [
-            layers.CholeskyDense(width, name=f"dense_{i}"),
-            activate(name=f"dense_{i}_{activation}"),
-        ]
-    logits = keras.layers.Dense(
-        classes, kernel_initializer="orthogonal", name="logits"
+    hidden = hidden_layers(
+        convolutions,
+        units,
+        layers.AdaptiveOrthogonalConv2D,
+        layers.CholeskyDense,
+        activate,
+        activation,
     )
-    return keras.Sequential([*stack, logits], name=name)
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            *hidden,
+            keras.layers.Dense(
+                classes, kernel_initializer="orthogonal", name="logits"
+            ),
+        ],
+        name=name,
+    )

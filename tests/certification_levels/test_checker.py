@@ -15,7 +15,7 @@ from zoo import NETWORKS
 
 import keras_lipschitz as kl
 from keras_lipschitz.certification.checker import check
-from keras_lipschitz.certification.checker import main
+from keras_lipschitz.certification.command_line import main
 
 multi_backend = pytest.mark.multi_backend
 

@@ -75,6 +75,15 @@ def inputs(samples=4, seed=1):
     return random.normal(size=(samples, *SHAPE)).astype("float32")
 
 
+def data(samples=48):
+    """Images of three classes, which differ in the row that is brighter."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 3, samples)
+    x = 0.3 * random.normal(size=(samples, *SHAPE))
+    x[np.arange(samples), 2 * y] += 0.7
+    return x.astype("float32"), y
+
+
 def in_ball(x, epsilon, samples, seed=2):
     """Points within `epsilon` of `x`, most of them at its surface."""
     random = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import pytest
 from keras import ops
 from local_networks import SHAPE
 from local_networks import bound_of
+from local_networks import data
 from local_networks import inputs
 from local_networks import network
 
@@ -14,14 +15,6 @@ from keras_lipschitz.bounds.local.options import WORST_CASES
 
 multi_backend = pytest.mark.multi_backend
 JIT = keras.backend.backend() != "torch"
-
-
-def data(samples=48):
-    random = np.random.default_rng(0)
-    y = random.integers(0, 3, samples)
-    x = 0.3 * random.normal(size=(samples, *SHAPE))
-    x[np.arange(samples), 2 * y] += 0.7
-    return x.astype("float32"), y
 
 
 def test_never_larger_than_the_global_bound():
@@ -288,15 +281,26 @@ def test_a_box_needs_a_rule_and_the_ball_does_not():
     np.testing.assert_allclose(width, 0.2, rtol=1e-5)
 
 
-def test_exported_graph_has_the_global_bound(tmp_path):
+def test_exported_graph_has_the_global_bound_and_says_so(tmp_path, capsys):
     if keras.backend.backend() != "tensorflow":
-        pytest.skip("SavedModel")
+        pytest.skip("exports through TensorFlow")
     import tensorflow as tf
 
+    onnxruntime = pytest.importorskip("onnxruntime")
     base, x = network("relu_theta"), inputs(6)
     model = kl.GloroModel(base, 0.2, bound=kl.bounds.LocalLipschitz())
-    model.export(str(tmp_path / "exported"), verbose=False)
-    exported = tf.saved_model.load(str(tmp_path / "exported"))
-    served = exported.serve(x)
-    whole = kl.GloroModel(base, 0.2)
-    np.testing.assert_allclose(served, whole.predict(x, verbose=0), rtol=1e-5)
+    # Nothing of a table of estimates is exported.
+    model.certify(level="estimate")
+    expected = kl.GloroModel(base, 0.2).predict(x, verbose=0)
+    model.export(str(tmp_path / "saved"))
+    said = capsys.readouterr().out
+    assert "bounded by GlobalLipschitz, with constants of level 'R'" in said
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+    np.testing.assert_allclose(loaded.serve(x), expected, rtol=1e-5)
+    path = str(tmp_path / "model.onnx")
+    model.export(path, format="onnx", verbose=False)
+    assert "GlobalLipschitz" not in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(path)
+    (served,) = session.run(None, {session.get_inputs()[0].name: x})
+    np.testing.assert_allclose(served, expected, rtol=1e-5, atol=1e-6)
+    assert isinstance(model.bound, kl.bounds.LocalLipschitz)

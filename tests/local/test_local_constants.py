@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import ops
 from local_networks import SHAPE
+from local_networks import data
 from matplotlib.figure import Figure
 
 import keras_lipschitz as kl
@@ -14,14 +15,6 @@ from keras_lipschitz.visualization import plot_local_bounds
 
 EPSILON, EPOCHS = 0.1, 10
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
-
-
-def data(samples=48):
-    random = np.random.default_rng(0)
-    y = random.integers(0, 3, samples)
-    x = 0.3 * random.normal(size=(samples, *SHAPE))
-    x[np.arange(samples), 2 * y] += 0.7
-    return x.astype("float32"), y
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +100,7 @@ def test_the_example_tables_every_kind_of_proof(
     """As it does for a file: the more is proved, the less is certified."""
     monkeypatch.syspath_prepend(str(EXAMPLES))
     import evaluate
+    import evaluation_tables
 
     x, y = data(30)
     trained[0].save(tmp_path / "model.keras")
@@ -121,7 +115,7 @@ def test_the_example_tables_every_kind_of_proof(
     proved = np.mean(model.predict_certified(x).label == y)
     assert rows[5]["vra"] == pytest.approx(proved)
     assert rows[1]["vra"] > rows[5]["vra"] > 0.1
-    evaluate.show_kinds(rows)
+    evaluation_tables.show_kinds(rows)
     printed = capsys.readouterr().out
     for what in kl.evaluation.LOCAL_KINDS.values():
         assert printed.count(what) == 2

@@ -14,11 +14,8 @@ from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
 from keras_lipschitz.layers.group_sort import GroupSort
-from keras_lipschitz.layers.invertible_downsampling import (
-    InvertibleDownsampling,
-)
-from keras_lipschitz.layers.invertible_upsampling import InvertibleUpsampling
 from keras_lipschitz.layers.min_max import MinMax
+from keras_lipschitz.propagation.nonexpansive_layers import REARRANGEMENTS
 from keras_lipschitz.propagation.registry import cannot_bound
 
 PASSED_ON = Evaluation(lambda x: x)
@@ -26,22 +23,7 @@ PASSED_ON = Evaluation(lambda x: x)
 _LARGEST = 2**24
 
 
-@register_evaluation(
-    InvertibleDownsampling,
-    InvertibleUpsampling,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-    layers.Flatten,
-    layers.Permute,
-    layers.RepeatVector,
-    layers.Reshape,
-    layers.UpSampling1D,
-    layers.UpSampling3D,
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
-)
+@register_evaluation(*REARRANGEMENTS)
 def rearrangement(layer, step):
     """Asks the layer where it takes every entry from.
 

@@ -23,7 +23,9 @@ from keras_lipschitz.propagation.intervals.registry import monotone
 from keras_lipschitz.propagation.intervals.registry import (
     register_interval_rule,
 )
-from keras_lipschitz.propagation.monotone_layers import ENTRYWISE_NONEXPANSIVE
+from keras_lipschitz.propagation.nonexpansive_layers import (
+    ENTRYWISE_NONEXPANSIVE,
+)
 from keras_lipschitz.propagation.registry import cannot_bound
 from keras_lipschitz.propagation.rules.merging import check_axis
 from keras_lipschitz.propagation.rules.regularization import INACTIVE

@@ -15,7 +15,9 @@ from keras_lipschitz.layers.scaled_global_average_pooling2d import (
 )
 from keras_lipschitz.ops.rounding import root_up
 from keras_lipschitz.propagation.constants import largest
-from keras_lipschitz.propagation.monotone_layers import ENTRYWISE_NONEXPANSIVE
+from keras_lipschitz.propagation.nonexpansive_layers import (
+    ENTRYWISE_NONEXPANSIVE,
+)
 from keras_lipschitz.propagation.registry import register_rule
 from keras_lipschitz.propagation.rules import activations
 from keras_lipschitz.propagation.rules import regularization

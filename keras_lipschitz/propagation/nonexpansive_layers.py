@@ -1,4 +1,4 @@
-"""Layers that mean the same in every domain."""
+"""Layers in which no entry moves further than the entries before it."""
 
 from keras import layers
 
@@ -12,24 +12,36 @@ from keras_lipschitz.layers.mean_shift import MeanShift
 from keras_lipschitz.layers.min_max import MinMax
 from keras_lipschitz.layers.relu_theta import ReLUTheta
 
+# Each output is one entry of the input, always the same one, or a zero.
+REARRANGEMENTS = (
+    InvertibleDownsampling,
+    InvertibleUpsampling,
+    layers.Cropping1D,
+    layers.Cropping2D,
+    layers.Cropping3D,
+    layers.Flatten,
+    layers.Permute,
+    layers.RepeatVector,
+    layers.Reshape,
+    layers.UpSampling1D,
+    layers.UpSampling3D,
+    layers.ZeroPadding1D,
+    layers.ZeroPadding2D,
+    layers.ZeroPadding3D,
+)
 # Each output is an increasing function of the entries, and moves no further
 # than the entry that moves furthest: entries stay, or are averaged, compared,
 # clipped or sorted.
 ENTRYWISE_NONEXPANSIVE = (
+    *REARRANGEMENTS,
     ClippedMinMax,
     GroupSort,
-    InvertibleDownsampling,
-    InvertibleUpsampling,
     MeanShift,
     MinMax,
     ReLUTheta,
     layers.AveragePooling1D,
     layers.AveragePooling2D,
     layers.AveragePooling3D,
-    layers.Cropping1D,
-    layers.Cropping2D,
-    layers.Cropping3D,
-    layers.Flatten,
     layers.GlobalAveragePooling1D,
     layers.GlobalAveragePooling2D,
     layers.GlobalAveragePooling3D,
@@ -41,12 +53,4 @@ ENTRYWISE_NONEXPANSIVE = (
     layers.MaxPooling1D,
     layers.MaxPooling2D,
     layers.MaxPooling3D,
-    layers.Permute,
-    layers.RepeatVector,
-    layers.Reshape,
-    layers.UpSampling1D,
-    layers.UpSampling3D,
-    layers.ZeroPadding1D,
-    layers.ZeroPadding2D,
-    layers.ZeroPadding3D,
 )
