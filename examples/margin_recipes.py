@@ -18,8 +18,6 @@ CLL_AUGMENTATION = (
     augment.RandomSaturation(0.75, 1.25),
     augment.RandomAffine(rotation=0.035),
 )
-# Of the paper on local bounds, for CIFAR-10.
-LOCAL_AUGMENTATION = (augment.RandomFlip(), augment.RandomShift(4))
 
 
 def constant(value):
@@ -38,6 +36,31 @@ MNIST_158_SMALL = dataclasses.replace(
         "units": (128, 128),
     },
     epochs=15,
+)
+# Of the paper on local bounds.
+MNIST_158_LOCAL = dataclasses.replace(
+    MNIST_158,
+    activation="relu_theta",
+    training_epsilon=(0.0, 1.75 / 1.58),
+    decay_begins=175 / 300,
+    power_iterations=5,
+    local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
+    published=0.558,
+)
+CIFAR10_LOCAL = dataclasses.replace(
+    CIFAR10,
+    loss="worst_case_crossentropy",
+    loss_arguments={"kappa": 1.0},
+    loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+    activation="relu_theta",
+    network={"activation_arguments": {"initializer": constant(2.0)}},
+    training_epsilon=(0.0, 1.1),
+    epsilon_shape="linear",
+    decay_begins=425 / 800,
+    power_iterations=2,
+    augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
+    local={"steps": 2, "worst_case": "ball_and_box", "box_gradient": True},
+    published=0.543,
 )
 
 RECIPES = {
@@ -59,24 +82,10 @@ RECIPES = {
     "mnist_1.58_small_local": dataclasses.replace(
         MNIST_158_SMALL, activation="clipped_minmax", local={}
     ),
-    "mnist_1.58_local": dataclasses.replace(
-        MNIST_158,
-        activation="relu_theta",
-        training_epsilon=(0.0, 1.75 / 1.58),
-        decay_begins=175 / 300,
-        power_iterations=5,
-        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
-        published=0.558,
-    ),
+    "mnist_1.58_local": MNIST_158_LOCAL,
     # The paper has clipped MinMax on CIFAR-10 and Tiny-ImageNet only.
     "mnist_1.58_local_minmax": dataclasses.replace(
-        MNIST_158,
-        activation="clipped_minmax",
-        training_epsilon=(0.0, 1.75 / 1.58),
-        decay_begins=175 / 300,
-        power_iterations=5,
-        local={"steps": 5, "worst_case": "ball_and_box", "rounds": 10},
-        published=None,
+        MNIST_158_LOCAL, activation="clipped_minmax", published=None
     ),
     "cifar10_emma": dataclasses.replace(
         CIFAR10, loss="emma", activation="minmax", published=None
@@ -125,34 +134,9 @@ RECIPES = {
         augmentation=(augment.RandomShift(8), *CLL_AUGMENTATION[1:]),
         published=0.253,
     ),
-    "cifar10_local": dataclasses.replace(
-        CIFAR10,
-        loss="worst_case_crossentropy",
-        loss_arguments={"kappa": 1.0},
-        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
-        activation="relu_theta",
-        network={
-            "activation_arguments": {
-                "initializer": constant(2.0),
-            }
-        },
-        training_epsilon=(0.0, 1.1),
-        epsilon_shape="linear",
-        decay_begins=425 / 800,
-        power_iterations=2,
-        augmentation=LOCAL_AUGMENTATION,
-        local={
-            "steps": 2,
-            "worst_case": "ball_and_box",
-            "box_gradient": True,
-        },
-        published=0.543,
-    ),
+    "cifar10_local": CIFAR10_LOCAL,
     "cifar10_local_minmax": dataclasses.replace(
-        CIFAR10,
-        loss="worst_case_crossentropy",
-        loss_arguments={"kappa": 1.0},
-        loss_schedules=(("kappa", 1.0, 0.0, "linear", 0.5),),
+        CIFAR10_LOCAL,
         activation="clipped_minmax",
         network={
             "activation_arguments": tuple(
@@ -170,16 +154,6 @@ RECIPES = {
                     (-1.2, 1.2),
                 )
             )
-        },
-        training_epsilon=(0.0, 1.1),
-        epsilon_shape="linear",
-        decay_begins=425 / 800,
-        power_iterations=2,
-        augmentation=LOCAL_AUGMENTATION,
-        local={
-            "steps": 2,
-            "worst_case": "ball_and_box",
-            "box_gradient": True,
         },
         published=0.607,
     ),

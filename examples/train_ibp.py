@@ -14,21 +14,21 @@ Reference:
 
 import os
 
-import train_gloro
+import training_run
 
 
 def parse(arguments=None):
-    parser = train_gloro.parser(__doc__, "mnist_0.3_ibp")
+    parser = training_run.parser(__doc__, "mnist_0.3_ibp")
     return parser.parse_args(arguments)
 
 
 def main():
     arguments = parse()
-    train_gloro.choose_backend(arguments)
+    training_run.choose_backend(arguments)
     from ibp_recipes import RECIPES
 
-    train_gloro.train_and_report(
-        train_gloro.chosen_recipe(arguments, RECIPES),
+    training_run.train_and_report(
+        training_run.chosen_recipe(arguments, RECIPES),
         arguments,
         build,
         callbacks,
@@ -48,7 +48,7 @@ def build(recipe, data):
     model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
     loss = keras_lipschitz.losses.WorstCaseCrossentropy(recipe.kappa[0])
     optimizer = keras.optimizers.Adam(recipe.learning_rate[0])
-    model.compile(optimizer, loss=loss, metrics=train_gloro.METRICS)
+    model.compile(optimizer, loss=loss, metrics=training_run.METRICS)
     return model
 
 

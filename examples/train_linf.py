@@ -10,13 +10,13 @@ always of the network at `p = inf`.
 
 import os
 
-import train_gloro
+import training_run
 
-METRICS = train_gloro.METRICS
+METRICS = training_run.METRICS
 
 
 def parse(arguments=None):
-    parser = train_gloro.parser(__doc__, "mnist_0.3_fast")
+    parser = training_run.parser(__doc__, "mnist_0.3_fast")
     parser.add_argument(
         "--mlp-head",
         action="store_true",
@@ -28,14 +28,14 @@ def parse(arguments=None):
 
 def main():
     arguments = parse()
-    train_gloro.choose_backend(arguments)
+    training_run.choose_backend(arguments)
     from linf_recipes import RECIPES
     from linf_recipes import with_mlp
 
-    recipe = train_gloro.chosen_recipe(arguments, RECIPES)
+    recipe = training_run.chosen_recipe(arguments, RECIPES)
     if arguments.mlp_head:
         recipe = with_mlp(recipe)
-    train_gloro.train_and_report(
+    training_run.train_and_report(
         recipe,
         arguments,
         build,

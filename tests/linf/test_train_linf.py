@@ -40,15 +40,15 @@ def data(tmp_path_factory):
 
 
 def run(data, output):
-    import train_gloro
     import train_linf
+    import training_report
 
     arguments = ["--recipe=digits", f"--data={data}", "--epochs=4", "--no-pgd"]
     arguments += [f"--output={output}", "--mlp-head"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["train_linf.py", *arguments])
         # The plots are those of the other scripts.
-        patch.setattr(train_gloro, "draw", lambda *arguments: None)
+        patch.setattr(training_report, "draw", lambda *arguments: None)
         train_linf.main()
 
 
