@@ -121,8 +121,13 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
     MNIST_158_ORTHOGONAL,
     data="cifar10",
     epsilon=36 / 255,
-    epochs=30,
-    augmentation=(augment.RandomFlip(),),
+    training_epsilon=(1.25, 1.25),
+    network={
+        "convolutions": ((4, 64, 2), (3, 64, 1), (4, 128, 2), (3, 128, 2)),
+        "units": (256,) * 4,
+    },
+    epochs=110,
+    augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
 )
 
 RECIPES = {
