@@ -9,6 +9,7 @@ from keras_lipschitz.bounds.local.network import LocalNetwork
 from keras_lipschitz.bounds.local.options import LocalOptions
 from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
+from keras_lipschitz.certification.residual_blocks import with_residual_blocks
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.ops.margins import SMALLEST_EPSILON
 from keras_lipschitz.propagation.local.regions import check_boxes
@@ -185,6 +186,10 @@ class LocalLipschitz(GlobalLipschitz):
 
         return ops.cond(self.estimating > 0.5, estimated, lambda: certified)
 
+    def exported(self):
+        """The global bound: no format is made for estimates."""
+        return GlobalLipschitz(pairwise=self.pairwise)
+
     # Estimates, with the power iterations of evaluation.
 
     def estimated_slack(self, anchor, epsilon, inputs, norms=None):
@@ -212,9 +217,14 @@ class LocalLipschitz(GlobalLipschitz):
     # On the host.
 
     def certified_norms(self, certificate):
-        """Dict from keys to the norms of a certificate, as float32."""
+        """Dict from keys to the norms of a certificate, as float32.
+
+        Of what the certificate takes together, estimates.
+        """
         norms = [float32_up(layer.upper) for layer in certificate.layers]
-        return dict(zip(self.composition.linear_maps, norms, strict=True))
+        maps = with_residual_blocks(self.composition).linear_maps
+        certified = dict(zip(maps, norms, strict=True))
+        return {**self.estimated_norms(), **certified}
 
     def keep(self, certificate):
         super().keep(certificate)

@@ -116,6 +116,13 @@ class MarginBound(keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def exported(self):
+        """A new bound, not attached: what the graph of an export computes.
+
+        Of the same kind where that needs no host.
+        """
+        return type(self).from_config(self.get_config())
+
     # On the host.
 
     def fingerprint(self):

@@ -11,6 +11,7 @@ from keras_lipschitz.certification.levels import is_deployed
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.norms.row_sums import row_sum_norm
 from keras_lipschitz.certification.norms.spectral_norm import spectral_norm
+from keras_lipschitz.certification.residual_blocks import with_residual_blocks
 from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.certification.rounding import pairwise_distance_bounds
 from keras_lipschitz.certification.rounding import row_norm_bounds
@@ -32,7 +33,8 @@ def certify(bound, weights, level="R"):
     Raises:
         ValueError: Where the arithmetic of the level cannot be bounded.
     """
-    composition, vectors = bound.composition, bound.vectors()
+    vectors = bound.vectors()
+    composition = with_residual_blocks(bound.composition)
     if is_deployed(level):
         check_level(level, evaluations_of(composition))
     rigorous = level != "estimate"
@@ -42,7 +44,9 @@ def certify(bound, weights, level="R"):
     }
     if not rigorous:
         # An estimate is made while training, which goes on from what it found.
-        bound.set_vectors({key: norm.image for key, norm in norms.items()})
+        bound.set_vectors(
+            {key: norms[key].image for key in vectors if key in norms}
+        )
     uppers = {key: norm.upper for key, norm in norms.items()}
     body, table = margin_table(composition, uppers, bound.pairwise)
     return Certificate(

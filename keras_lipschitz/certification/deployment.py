@@ -6,8 +6,9 @@ import platform
 import keras
 from keras import ops
 
+from keras_lipschitz.ops.circular_convolution import CircularConvolutionMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
-from keras_lipschitz.propagation.registry import linear_map_of
+from keras_lipschitz.propagation.registry import deciding_map_of
 
 # Variables that let oneDNN and TensorFlow compute float32 with fewer bits, or
 # convolve by other algorithms, and the values that do not.
@@ -118,5 +119,5 @@ def _jax():
 
 
 def _is_convolution(step):
-    linear_map = linear_map_of(step.layer, step.input_shapes[0])
-    return isinstance(linear_map, ConvolutionMap)
+    linear_map = deciding_map_of(step.layer, step.input_shapes[0])
+    return isinstance(linear_map, (ConvolutionMap, CircularConvolutionMap))

@@ -2,9 +2,9 @@ import collections
 
 import keras
 import numpy as np
+from keras.src.utils import io_utils
 
 from keras_lipschitz._registration import register
-from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
 from keras_lipschitz.certification.certificate import Certificate
 from keras_lipschitz.certification.rounding import float32_up
 from keras_lipschitz.layers.one_lipschitz.stored_kernels import kernels_computed
@@ -12,9 +12,9 @@ from keras_lipschitz.models.bottom_logit import BottomLogit
 from keras_lipschitz.models.certified_inference import CertifiedInference
 from keras_lipschitz.models.checks import check_epsilon
 from keras_lipschitz.models.checks import check_finite
+from keras_lipschitz.models.checks import chosen_bound
 from keras_lipschitz.models.checks import is_concrete
-from keras_lipschitz.models.plain_network import plain_network
-from keras_lipschitz.propagation.norms import check_norm
+from keras_lipschitz.models.plain_twin import plain_twin
 
 ABSTAIN = -1
 
@@ -99,7 +99,7 @@ class GloroModel(CertifiedInference):
         epsilon = check_epsilon(epsilon)
         if training_epsilon is None:
             training_epsilon = epsilon
-        bound = _chosen_bound(bound, norm)
+        bound = chosen_bound(bound, norm)
         bound.attach(base)
         check_finite(base)
         bottom = BottomLogit(
@@ -191,14 +191,27 @@ class GloroModel(CertifiedInference):
 
     # Saving.
 
-    def export(self, *args, **kwargs):
-        if self._kernels.variables:
-            twin = plain_twin(self)
+    def export(
+        self, filepath, format="tf_saved_model", verbose=None, *args, **kwargs
+    ):
+        """Exports as `keras.Model.export` does, and says with which bound.
+
+        A graph holds constants of the certificate. Proofs for single inputs
+        are made on the host: with `LocalLipschitz` it has the global bound.
+        """
+        bound = self.bound.exported()
+        if self._kernels.variables or type(bound) is not type(self.bound):
+            twin = plain_twin(self, bound)
             # ONNX is for models that have been called.
             twin(twin.inputs)
-            return twin.export(*args, **kwargs)
+            return twin.export(filepath, format, verbose, *args, **kwargs)
         self._ensure_certified()
-        return super().export(*args, **kwargs)
+        super().export(filepath, format, verbose, *args, **kwargs)
+        if verbose is not False:
+            io_utils.print_msg(
+                f"Its margins are bounded by {type(bound).__name__}, with "
+                f"constants of level {self.certificate.level!r}."
+            )
 
     def get_config(self):
         return {
@@ -230,23 +243,3 @@ class GloroModel(CertifiedInference):
         if "certificate" in store.keys():
             text = np.asarray(store["certificate"], "uint8").tobytes()
             self.certificate = Certificate.from_json(text.decode())
-
-
-def plain_twin(model):
-    """The same `GloroModel` with kernels that are weights, not certified."""
-    bound = type(model.bound).from_config(model.bound.get_config())
-    base = plain_network(model.base)
-    twin = GloroModel(base, model.epsilon, bound, name=model.name)
-    twin.bottom.training_epsilon.assign(model.bottom.training_epsilon)
-    return twin
-
-
-def _chosen_bound(bound, norm):
-    if bound is None:
-        return GlobalLipschitz(norm=2 if norm is None else norm)
-    if norm is not None and check_norm(norm) != bound.norm:
-        raise ValueError(
-            "Expected `norm` to be that of `bound`. Received: norm="
-            f"{norm!r} and a {type(bound).__name__} with norm={bound.norm!r}"
-        )
-    return bound

@@ -108,7 +108,8 @@ def _apart(layer, make):
         use_bias=False,
         **{size: layer.mapped_shape[axis]},
     )
-    y = keras.layers.Add(name="add")([x, leave(hidden)])
+    add = keras.layers.Add(name="add", dtype=layer.dtype_policy)
+    y = add([x, leave(hidden)])
     return keras.Model(x, y, name=layer.name)
 
 
@@ -126,10 +127,12 @@ def _trained_first(layer):
 
 
 def _both_kernels(layer):
-    kernel = layer.kernel
+    """Of two layers, the second kernel exactly -2 times the first one."""
+    kernel, *bias = map(ops.convert_to_numpy, _kernel_and_bias(layer))
     is_dense = isinstance(layer, keras.layers.Dense)
     back = ops.transpose(kernel) if is_dense else adjoint_kernel(kernel)
-    return [*_kernel_and_bias(layer), -2.0 * back]
+    # On the host: devices may flush the smallest numbers to zero.
+    return [kernel, *bias, -2.0 * ops.convert_to_numpy(back)]
 
 
 def _weights(layer):

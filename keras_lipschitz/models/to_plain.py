@@ -1,6 +1,6 @@
 from keras_lipschitz.models.gloro_model import GloroModel
-from keras_lipschitz.models.gloro_model import plain_twin
 from keras_lipschitz.models.plain_network import plain_network
+from keras_lipschitz.models.plain_twin import plain_twin
 
 
 def to_plain(model, residual=False):
@@ -17,10 +17,10 @@ def to_plain(model, residual=False):
         model: A Functional or Sequential model, or a `GloroModel`.
         residual: Whether to take apart `SLLDense`, `CPLDense` and their
             convolutions as well, each into two stock layers and an `Add`, so
-            that they load without this package. The values are equal, the
-            certificate is not: that the second kernel is the first one turned
-            round, which is why they are 1-Lipschitz, cannot be seen from stock
-            layers. Certify the network without it. Defaults to `False`.
+            that they load without this package. The certificate is the same
+            while the second kernel is exactly -2 times the first one turned
+            round: such blocks are recognised. Training does not keep them so.
+            Defaults to `False`.
 
     Returns:
         A new model of the same kind, with weights of its own; a `GloroModel`
@@ -35,12 +35,6 @@ def to_plain(model, residual=False):
     'Dense'
     """
     if isinstance(model, GloroModel):
-        if residual:
-            raise ValueError(
-                "A GloroModel whose residual layers are taken apart would "
-                "certify next to nothing. Expected residual=False. Received: "
-                f"residual={residual!r}; export the GloroModel instead, or "
-                "take its `base` apart."
-            )
-        return plain_twin(model)
+        bound = type(model.bound).from_config(model.bound.get_config())
+        return plain_twin(model, bound, residual)
     return plain_network(model, residual)

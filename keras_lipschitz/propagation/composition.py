@@ -28,6 +28,7 @@ class Composition:
     Args:
         base: A built Keras model with one input that ends in logits.
         norm: `2` or `"inf"`, how tensors are measured. Defaults to `2`.
+        graph: Its `Graph`, where that is another than `trace` finds.
 
     Attributes:
         graph: The `Graph` of the model.
@@ -41,9 +42,9 @@ class Composition:
         names: Dict from the same keys to the name of the first use.
     """
 
-    def __init__(self, base, norm=2):
+    def __init__(self, base, norm=2, graph=None):
         self.norm = check_norm(norm)
-        self.graph = trace(base)
+        self.graph = trace(base) if graph is None else graph
         self.head = _head(self.graph)
         self.linear_maps, self.layers, self.names = {}, {}, {}
         for step in self.body:

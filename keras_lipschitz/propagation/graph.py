@@ -40,6 +40,23 @@ class Graph:
     input_shape: tuple
     output_shape: tuple
 
+    def joined(self, units):
+        """The same graph with some of its steps taken together.
+
+        Args:
+            units: Pairs of a step and a tuple of the steps, in order, in whose
+                place it stands: it writes what the last of them does.
+
+        Returns:
+            A `Graph` that knows nothing of the tensors in between.
+        """
+        inner = {step for _, steps in units for step in steps[:-1]}
+        instead = {steps[-1]: unit for unit, steps in units}
+        steps = (s for s in self.steps if s not in inner)
+        return dataclasses.replace(
+            self, steps=tuple(instead.get(s, s) for s in steps)
+        )
+
     def walk(self, transfer, start, skip=None):
         """Carries a value from the input to every tensor of the graph.
 

@@ -1,6 +1,7 @@
 """Small networks that hold, together, every layer whose rounding is known."""
 
 import keras
+import numpy as np
 from keras import layers
 
 import keras_lipschitz as kl
@@ -71,6 +72,31 @@ def _nested():
         [keras.Input((6,)), layers.Identity(), layers.Dense(4)]
     )
     return keras.Model(x, layers.Dense(3)(layers.ReLU()(inner(x))))
+
+
+def _residual_blocks():
+    biased = {"bias_initializer": "normal"}
+    same = {"padding": "same", **biased}
+    x = keras.Input(IMAGE)
+    y = _block(
+        x,
+        layers.Conv2D(3, 3, **same),
+        layers.ReLU(),
+        layers.Conv2D(4, 3, **same),
+    )
+    y = layers.Dense(5)(layers.Flatten()(y))
+    y = _block(y, layers.Dense(9, "relu", **biased), layers.Dense(5, **biased))
+    return keras.Model(x, layers.Dense(3)(y))
+
+
+def _block(x, first, *others):
+    y = first(x)
+    for layer in others:
+        y = layer(y)
+    kernel = np.array(keras.ops.convert_to_numpy(first.kernel))
+    taps = tuple(range(kernel.ndim - 2))
+    others[-1].kernel.assign(-2.0 * np.flip(kernel, taps).swapaxes(-1, -2))
+    return layers.Add()([x, y])
 
 
 def _without_head():
@@ -210,6 +236,7 @@ NETWORKS = {
     "branches": _branches,
     "shared": _shared,
     "nested": _nested,
+    "residual_blocks": _residual_blocks,
     "without_head": _without_head,
     "deep": _deep,
 }

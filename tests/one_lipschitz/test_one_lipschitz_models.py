@@ -82,8 +82,6 @@ def test_plain_layers_have_the_same_certificate(plain_pair, x):
         real = model.predict_certified(x).radius
         assert (radii <= real).all()
         np.testing.assert_allclose(radii, real, atol=1e-3)
-    with pytest.raises(ValueError, match="residual=False"):
-        models.to_plain(model, residual=True)
 
 
 def test_residual_layers_are_taken_apart(x):

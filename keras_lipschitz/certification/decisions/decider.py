@@ -13,6 +13,7 @@ from keras_lipschitz.certification.decisions.radii import proven_radius
 from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.levels import FORMATS
 from keras_lipschitz.certification.levels import check_level
+from keras_lipschitz.certification.residual_blocks import with_residual_blocks
 
 # How many float64 the tensors of a batch may hold together.
 _LARGEST_BATCH = 2**23
@@ -38,6 +39,7 @@ class Decider:
 
     def __init__(self, certificate, base, composition):
         check_arithmetic()
+        composition = with_residual_blocks(composition)
         norms = [layer.upper for layer in certificate.layers]
         self.network = EvaluatedNetwork(
             composition, dict(zip(composition.linear_maps, norms, strict=True))

@@ -18,20 +18,32 @@ _NAMES = (
 )
 
 
-def check_slope(layer):
-    """Refuses activations that fall, or rise faster than their argument."""
-    known = {
+def is_potential_activation(activation):
+    """Whether a function is known to rise, with a slope of at most one."""
+    return activation in {
         getattr(module, name)
         for module in (keras.ops, keras.activations)
         for name in _NAMES
         if hasattr(module, name)
     }
-    if layer.activation not in known:
+
+
+def check_slope(layer):
+    """Refuses activations that fall, or rise faster than their argument."""
+    if not is_potential_activation(layer.activation):
         raise ValueError(
             f"`activation` of {type(layer).__name__} needs a slope between 0 "
             f"and 1 everywhere. Expected one of {_NAMES}. Received: "
             f"activation={layer.activation!r}"
         )
+
+
+def potential_constant(norm):
+    """The constant of a convex potential step with `||V|| <= norm`."""
+    square = norm * norm
+    # 2 n^2 - 1 <= n^4, and no upper bound is subtracted from. Where the norm
+    # is large, the sum of the two branches says more.
+    return min(max(1.0, square * square), 1.0 + 2.0 * square)
 
 
 class ConvexPotential(InnerMapLipschitzLayer):
@@ -67,5 +79,4 @@ class ConvexPotential(InnerMapLipschitzLayer):
         return tuple(input_shape)
 
     def constant_of_norm(self, norm):
-        # 2 n^2 - 1 <= n^4, and no upper bound is subtracted from.
-        return max(1.0, norm * norm * norm * norm)
+        return potential_constant(norm)
