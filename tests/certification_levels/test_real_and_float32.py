@@ -162,6 +162,24 @@ def test_overflow_within_the_ball():
     assert deployed[0] == 0
 
 
+def test_overflow_inside_a_residual_block():
+    """The hidden number overflows, and what multiplies it is small."""
+    x = inputs = keras.Input((1,))
+    largest = float(np.finfo("float32").max)
+    hidden = keras.layers.Dense(1, activation="relu")
+    back = keras.layers.Dense(1, use_bias=False)
+    logits = keras.layers.Dense(2, use_bias=False)
+    x = keras.layers.Add()([x, back(hidden(x))])
+    base = keras.Model(inputs, logits(x))
+    hidden.set_weights([np.array([[2.0**-20]]), np.array([largest])])
+    back.set_weights([np.array([[-(2.0**-19)]])])
+    logits.set_weights([np.array([[2.0**-100, 0.0]])])
+    x = np.array([[2.0**124]], "float32")
+    assert not np.isfinite(float32_logits(base, x)).all()
+    assert decider(base, "R")(x)[1][0] > 0
+    assert decider(base, "F32")(x)[1][0] == 0
+
+
 @multi_backend
 @pytest.mark.parametrize("power", [-40, 40])
 def test_compensating_rescale(power):

@@ -137,7 +137,9 @@ def _evaluation(
         y = 2.0 * apply_back(hidden)
         return x - y if residual else y
 
-    back = 2.0 * _norm(backward)
+    # At least one: what overflows is looked for in the terms of outputs, and
+    # the hidden tensor may be larger than these.
+    back = max(1.0, 2.0 * _norm(backward))
     hidden = forward.entries.shape[-1 if forward.entries.ndim > 2 else 0]
     constants = np.broadcast_to(after.slope * np.abs(bias), (hidden,))
     constants = np.linalg.norm(constants + after.offset + _FLOOR)
