@@ -54,6 +54,22 @@ KINDS = {
             "loss": "worst_case_crossentropy",
         },
     ),
+    # As the recipe for CIFAR-10 trains, the boxes differentiated.
+    "local, CIFAR-10": (
+        4.0,
+        3.0,
+        {
+            "activation": "relu_theta",
+            "bound": {
+                "steps": 2,
+                "power_iterations": 2,
+                "worst_case": "ball_and_box",
+                "box_gradient": True,
+            },
+            "loss": "worst_case_crossentropy",
+            "kappa": 0.5,
+        },
+    ),
     "emma": (1.05, 1.05, {"loss": "emma"}),
     "lmt": (1.05, 1.05, {"loss": "lmt"}),
     "cll": (

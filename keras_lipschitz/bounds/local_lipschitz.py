@@ -58,7 +58,7 @@ class LocalLipschitz(GlobalLipschitz):
         box_gradient: Whether gradients flow through the boxes, as in the
             paper, at about two more training steps. Defaults to `False`.
         valid_range: Pair of numbers that inputs are known to lie between, or
-            `None`. Defaults to `None`.
+            `None`. Estimates use it; proofs hold without. Defaults to `None`.
         sparsity: Number, the weight of a loss for units that vary, or are
             close to it; needs `box_gradient`. Defaults to `0.0`.
         **kwargs: As for `GlobalLipschitz`.

@@ -6,8 +6,6 @@ from keras_lipschitz.bounds.local_lipschitz import LocalLipschitz
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
-from keras_lipschitz.certification.local.probable_norms import MOST_STEPS
-from keras_lipschitz.certification.local.probable_norms import STARTS
 
 FAILURE = 1e-9
 # What each kind proves.
@@ -16,8 +14,7 @@ LOCAL_KINDS = {
     "deterministic": "rigorous, by upper bounds of local norms",
     "probabilistic": (
         f"rigorous but for a probability, by default of {FAILURE:.0e} for all "
-        f"samples together: up to {MOST_STEPS} steps from each of {STARTS} "
-        "random starts, until the bound suffices"
+        "samples together, by random starts"
     ),
     "estimate": "no proof: local norms by the power method, from below",
 }

@@ -33,7 +33,7 @@ def test_norms_of_parts_from_above(operator, monkeypatch):
     matrix = operator.dense()
     random = np.random.default_rng(1)
     exact = PartNorms(operator)
-    by_chance = ProbableNorms(operator, failure=1e-9, most_steps=40)
+    by_chance = ProbableNorms(operator, failure=1e-9)
     for share in (0.15, 0.5, 1.0):
         for _ in range(4):
             rows = random.random(matrix.shape[0]) < share
@@ -45,6 +45,9 @@ def test_norms_of_parts_from_above(operator, monkeypatch):
             for estimate in (0.5 * norm, norm, 3.0 * norm):
                 found = by_chance(columns, rows, estimate, 0.0, random)
                 assert found >= norm * (1 - 1e-14)
+            # As many steps as the accuracy asks for.
+            found = by_chance(columns, rows, norm, 0.0, random)
+            assert found <= 1.01 * norm
             found = by_chance(columns, rows, norm, 1.1 * norm, random)
             assert found <= 1.1 * norm
     # The bounds that serve where little is left out.
@@ -77,12 +80,13 @@ def test_a_chance_of_failure_is_what_it_says():
     random = np.random.default_rng(0)
     everything = np.ones(41, bool)
     bound = ProbableNorms(
-        DenseOperator(matrix), failure=0.5, starts=1, most_steps=2
+        DenseOperator(matrix), failure=0.5, starts=1, accuracy=0.6
     )
     found = [
         bound(everything, everything, 0.1, 0.0, random) for _ in range(400)
     ]
     assert 0.02 < np.mean(np.array(found) < 1.0) < 0.5
+    assert bound.steps == [2] * 400
 
 
 @pytest.fixture(scope="module", params=["relu", "clipped_minmax", "residual"])
@@ -160,12 +164,49 @@ def test_local_norms_prove_more():
     assert (radii[~proven] <= EPSILON).all()
 
 
+@pytest.mark.parametrize("model", ["relu"], indirect=True)
+def test_the_chance_and_the_steps_are_stated(model, points):
+    decider = LocalDecider(
+        model.certificate,
+        model.bound,
+        EPSILON,
+        "probabilistic",
+        failure=1e-6,
+        accuracy=0.05,
+        seed=0,
+    )
+    decider(points)
+    claim = "rigorous with probability 1 - 1e-06 for all 24 samples together: "
+    assert decider.statement == claim + "no norm was left to chance"
+    # Without upper bounds random starts decide.
+    decider.part_norms = dict.fromkeys(decider.part_norms, lambda *_: np.inf)
+    decider(points)
+    chances = decider.chance.norms
+    steps = [k for chance in chances.values() for k in chance.steps]
+    # Three linear maps below the last.
+    assert decider.statement == claim + (
+        f"{len(steps) // 4} norms from 4 random starts each, too small with "
+        f"probability {1e-6 / (24 * 3):.1e}; {min(steps)} to {max(steps)} "
+        f"steps, {np.mean(steps):.1f} on average"
+    )
+    assert (
+        1
+        <= max(steps)
+        <= max(
+            chance.most_steps(chance.operator.shape[1])
+            for chance in chances.values()
+        )
+    )
+
+
 def test_bad_arguments(model):
     certificate = model.certificate
     with pytest.raises(ValueError, match="`kind` should be one of.*Received"):
         LocalDecider(certificate, model.bound, 0.1, kind="lucky")
     with pytest.raises(ValueError, match="`failure` should be.*Received"):
         LocalDecider(certificate, model.bound, 0.1, failure=0.0)
+    with pytest.raises(ValueError, match="`accuracy` should be.*Received"):
+        LocalDecider(certificate, model.bound, 0.1, accuracy=0.0)
     with pytest.raises(ValueError, match="`kind` should be one of.*Received"):
         local_decisions(model, np.zeros((1, 6, 6, 2)), "lucky")
     other = kl.GloroModel(model.base, EPSILON)

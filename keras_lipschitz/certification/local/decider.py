@@ -7,9 +7,9 @@ from keras_lipschitz.certification.decisions.batches import batches
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.certification.local.norms import PartNorms
-from keras_lipschitz.certification.local.probable_norms import MOST_STEPS
-from keras_lipschitz.certification.local.probable_norms import ProbableNorms
+from keras_lipschitz.certification.local.probable_norms import ACCURACY
 from keras_lipschitz.certification.local.regions import HostBallAndBox
+from keras_lipschitz.certification.local.shared_chance import SharedChance
 from keras_lipschitz.certification.rounding import UpperBound
 from keras_lipschitz.propagation.composition import key_of
 from keras_lipschitz.propagation.local.relevance import relevant_outputs
@@ -33,10 +33,14 @@ class LocalDecider:
             numbers that do not depend on the network or the data.
         failure: Float, the probability that any decision of one call is wrong,
             all its samples and layers together. Defaults to `1e-9`.
-        most_steps: Integer, the largest number of products with a linear map
-            and its adjoint for each random start. Defaults to `64`.
+        accuracy: Float, how far such a bound may lie above its norm, as a
+            share of it: the number of steps follows. Defaults to `0.01`.
         seed: Integer, of the random numbers; `None` for new ones. Defaults to
             `None`.
+
+    Attributes:
+        statement: What the decisions of the last call prove, in words; of the
+            probabilistic kind with its probability and the steps taken.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class LocalDecider:
         epsilon,
         kind="deterministic",
         failure=1e-9,
-        most_steps=MOST_STEPS,
+        accuracy=ACCURACY,
         seed=None,
     ):
         if kind not in KINDS:
@@ -58,12 +62,17 @@ class LocalDecider:
                 "`failure` should be a probability, between 0 and 1. Received: "
                 f"failure={failure!r}"
             )
+        if not accuracy > 0.0:
+            raise ValueError(
+                "`accuracy` should be larger than zero. Received: "
+                f"accuracy={accuracy!r}"
+            )
         self.bound, self.kind = bound, kind
-        self.failure, self.most_steps = failure, most_steps
-        self.composition = bound.composition
+        self.failure, self.accuracy = failure, accuracy
         self.globally = Decider(
             certificate, bound.graph.model, bound.composition
         )
+        self.composition = self.globally.network.composition
         # Radii larger than epsilon count as certified.
         self.epsilon = float(np.nextafter(epsilon, np.inf))
         self.random = np.random.default_rng(seed)
@@ -78,6 +87,13 @@ class LocalDecider:
             for key, linear in self.regions.linear.items()
         }
         self.distances = head_table(bound.composition, bound.pairwise)
+        self.chance = None
+
+    @property
+    def statement(self):
+        if self.chance is None:
+            return "rigorous, by upper bounds of local norms"
+        return str(self.chance)
 
     def __call__(self, x, batch_size=None):
         """The predicted classes and their certified radii.
@@ -93,23 +109,24 @@ class LocalDecider:
         dtype = self.globally.dtype
         size = batch_size or self.globally.batch_size
         inputs = list(batches(x, size, dtype))
-        samples = sum(map(len, inputs))
-        decided = [self._decide(batch, size, samples) for batch in inputs]
+        if self.kind == "probabilistic":
+            self.chance = self._shared_chance(sum(map(len, inputs)))
+        decided = [self._decide(batch, size) for batch in inputs]
         if not decided:
             return np.zeros(0, "int64"), np.zeros(0)
         labels, radii = zip(*decided, strict=True)
         return np.concatenate(labels), np.concatenate(radii)
 
-    def _decide(self, x, size, samples):
+    def _decide(self, x, size):
         labels, radii = self.globally.decide(x.copy())
         (open_,) = np.nonzero(radii < self.epsilon)
         proven = np.zeros(len(x), bool)
         for start in range(0, len(open_), size):
             chosen = open_[start : start + size]
-            proven[chosen] = self._prove(x[chosen], samples)
+            proven[chosen] = self._prove(x[chosen])
         return labels, np.where(proven, self.epsilon, radii)
 
-    def _prove(self, x, samples):
+    def _prove(self, x):
         """Which samples are certified at `epsilon` by local norms."""
         regions = self.regions(x)
         allowed = self._allowed(regions[self.composition.last].tracked)
@@ -121,16 +138,9 @@ class LocalDecider:
         proven = np.zeros(len(x), bool)
         for i in hopeful:
             masks = self._masks(regions, relevant, i)
-            norms = {
-                key: max(self.part_norms[key](*m) for m in uses)
-                for key, uses in masks.items()
-            }
-            if self.kind == "probabilistic":
-                slack = allowed[i] / max(self._constant(norms), 1e-300)
-                if slack <= 1.0:
-                    norms = self._probable(
-                        masks, norms, estimates[i], allowed[i], samples
-                    )
+            norms = self._proven(masks)
+            if self.chance and self._constant(norms) > allowed[i]:
+                norms = self._probable(masks, norms, estimates[i], allowed[i])
             proven[i] = self._constant(norms) <= allowed[i]
         return proven
 
@@ -188,30 +198,36 @@ class LocalDecider:
             for i in range(len(x))
         ]
 
-    def _probable(self, masks, norms, estimates, allowed, samples):
+    def _proven(self, masks):
+        """The norms, by upper bounds."""
+        return {
+            key: max(self.part_norms[key](*m) for m in uses)
+            for key, uses in masks.items()
+        }
+
+    def _shared_chance(self, samples):
+        linear = self.regions.linear
+        return SharedChance(
+            {key: linear[key].operator for key in linear},
+            self.failure,
+            samples,
+            sum(key_of(step) in linear for step in self.composition.body),
+            self.accuracy,
+            self.random,
+        )
+
+    def _probable(self, masks, norms, estimates, allowed):
         """The norms, with those that can be had lower bounded by chance."""
-        uses = sum(map(len, masks.values()))
-        failure = self.failure / (samples * uses)
         lowest = {
             key: min(norm, estimates.get(key, norm))
             for key, norm in norms.items()
         }
         gain = allowed / max(self._constant(lowest), 1e-300)
-        share = gain ** (1.0 / max(uses, 1))
+        share = gain ** (1.0 / max(sum(map(len, masks.values())), 1))
         found = dict(norms)
         for key, pairs in masks.items():
-            if norms[key] <= lowest[key] * share:
-                continue
-            bound = ProbableNorms(
-                self.regions.linear[key].operator,
-                failure,
-                most_steps=self.most_steps,
-            )
-            found[key] = min(
-                norms[key],
-                max(
-                    bound(*m, lowest[key], lowest[key] * share, self.random)
-                    for m in pairs
-                ),
-            )
+            target = lowest[key] * share
+            if norms[key] > target:
+                bound = self.chance.bound(key, pairs, lowest[key], target)
+                found[key] = min(norms[key], bound)
         return found

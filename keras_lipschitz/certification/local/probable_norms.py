@@ -1,5 +1,6 @@
 """Norms of masked operators, bounded with a probability that is chosen."""
 
+import functools
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from keras_lipschitz.certification.norms.operators import DenseOperator
 from keras_lipschitz.certification.rounding import gamma
 
 # By default.
-STARTS, MOST_STEPS = 4, 64
+STARTS, ACCURACY = 4, 0.01
 _UP = 1.0 + 2.0**-40
 
 
@@ -31,13 +32,21 @@ class ProbableNorms:
     error `e_j` in step `j` grows to no more than `k T_k(m) ||e_j||`. Of
     several starts the largest bound counts, which fails only if all do.
 
+    With `s` the square of the norm no `||T_k(M) g||` exceeds `||g||`, so it is
+    known at which degree a bound has come as close to the norm as was asked.
+    The recurrence ends there, or where the bound suffices.
+
     Args:
         operator: The `Operator` `A`.
         failure: Float, the probability with which a bound may be too small.
         starts: Integer, how many random vectors to begin with. Defaults to
             `4`, so that a single one need not be so unlikely to fail that
             rounding could hide it.
-        most_steps: Integer, the largest degree. Defaults to `64`.
+        accuracy: Float, the share by which a bound may exceed the norm, where
+            the estimate is right. Defaults to `0.01`.
+
+    Attributes:
+        steps: List of the degrees that were taken, one for every start.
 
     Reference:
         - [Kuczynski and Wozniakowski, Estimating the Largest Eigenvalue by the
@@ -45,15 +54,12 @@ class ProbableNorms:
           https://doi.org/10.1137/0613066)
     """
 
-    def __init__(self, operator, failure, starts=STARTS, most_steps=MOST_STEPS):
+    def __init__(self, operator, failure, starts=STARTS, accuracy=ACCURACY):
         self.operator = operator
-        self.failure = failure
         self.starts = starts
-        self.most_steps = most_steps
+        self.accuracy = accuracy
+        self.steps = []
         self.least = failure ** (1.0 / starts) * math.sqrt(math.pi / 2) / _UP
-        # Two sums of products, relative to `|A|^T |A| |x|`, and a few more.
-        terms = operator.terms + _adjoint_terms(operator) + 16
-        self.rounding = gamma(terms) * absolute_norm(operator) ** 2
         self.length_up = 1.0 + gamma(max(operator.shape) + 16)
 
     def __call__(self, columns, rows, estimate, target, random):
@@ -78,6 +84,20 @@ class ProbableNorms:
             for _ in range(self.starts)
         )
 
+    def most_steps(self, entries):
+        """The degree that gives the accuracy, for a number of columns."""
+        # `||g||` is rarely larger.
+        length = math.sqrt(entries) + 3.0
+        ratio = max(length / self.least, 1.0)
+        wanted = 2.0 * (1.0 + self.accuracy) ** 2 - 1.0
+        return max(math.ceil(math.acosh(ratio) / math.acosh(wanted)), 1)
+
+    @functools.cached_property
+    def _rounding(self):
+        # Two sums of products, relative to `|A|^T |A| |x|`, and a few more.
+        terms = self.operator.terms + _adjoint_terms(self.operator) + 16
+        return gamma(terms) * absolute_norm(self.operator) ** 2
+
     def _bound(self, columns, rows, scale, target, random):
         def gram(x):
             inner = rows * self.operator.matvec(x)
@@ -85,10 +105,10 @@ class ProbableNorms:
 
         before = columns * random.standard_normal(len(columns))
         now = gram(before) * (2.0 / scale) - before
-        unit = (4.0 * self.rounding / scale + 2.0**-48) * _UP
+        unit = (4.0 * self._rounding / scale + 2.0**-48) * _UP
         length = self._length(before)
         errors, bound = unit * length, math.inf
-        for k in range(1, self.most_steps + 1):
+        for k in range(1, self.most_steps(columns.sum()) + 1):
             last, length = length, self._length(now)
             least = self.least - k * errors * _UP
             if least <= 0 or not math.isfinite(length):
@@ -98,6 +118,7 @@ class ProbableNorms:
                 break
             before, now = now, gram(now) * (4.0 / scale) - 2.0 * now - before
             errors += unit * (last + length)
+        self.steps.append(k)
         return bound
 
     def _length(self, x):

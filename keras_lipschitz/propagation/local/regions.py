@@ -59,7 +59,7 @@ class BallAndBox:
         composition: The `Composition` of the network.
         constants: Dict from tensor index to the Lipschitz constant of the
             network up to there.
-        epsilon: Scalar tensor, the radius of the ball of inputs.
+        epsilon: Scalar, the radius of the ball of inputs.
         intervals: Whether to use interval arithmetic beside the ball.
         valid_range: Pair of numbers that inputs lie between, or `None`.
         gradient: Whether gradients flow through the regions.
@@ -81,7 +81,7 @@ class BallAndBox:
     ):
         self.composition = composition
         self.constants = constants
-        self.epsilon = epsilon
+        self.epsilon = ops.convert_to_tensor(epsilon, "float32")
         self.intervals = intervals
         self.valid_range = valid_range
         self.gradient = gradient
@@ -101,8 +101,7 @@ class BallAndBox:
 
     def _start(self, x):
         box = input_box(x, self.epsilon, self.valid_range)
-        radius = ops.convert_to_tensor(self.epsilon)
-        return Region(x, box.lower, box.upper, radius)
+        return Region(x, box.lower, box.upper, self.epsilon)
 
     def _transfer(self, step, inputs):
         radius = self.epsilon * self.constants[step.outputs[0]]
