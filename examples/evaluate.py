@@ -132,9 +132,9 @@ def by_kind(model, x, y, radii):
         return []
     rows = []
     for epsilon in radii:
-        for kind, what in evaluation.LOCAL_KINDS.items():
+        for kind in evaluation.LOCAL_KINDS:
             begin = time.perf_counter()
-            label = evaluation.local_decisions(model, x, kind, epsilon)
+            label, what = evaluation.local_decisions(model, x, kind, epsilon)
             rows.append(
                 {
                     "epsilon": epsilon,

@@ -1,3 +1,4 @@
+import collections
 import functools
 
 import numpy as np
@@ -7,26 +8,31 @@ from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
 
-FAILURE = 1e-9
-# What each kind proves.
-LOCAL_KINDS = {
+# What is proved, from least to most that is certified.
+LOCAL_KINDS = ("global", "deterministic", "probabilistic", "estimate")
+# Of the kinds that need no words about chance or norms of their own.
+_STATEMENTS = {
     "global": "rigorous, by the constants of the certificate alone",
-    "deterministic": "rigorous, by upper bounds of local norms",
-    "probabilistic": (
-        f"rigorous but for a probability, by default of {FAILURE:.0e} for all "
-        "samples together, by random starts"
-    ),
     "estimate": "no proof: local norms by the power method, from below",
 }
 
+LocalDecisions = collections.namedtuple(
+    "LocalDecisions", ["label", "statement"]
+)
+LocalDecisions.__doc__ = """What `local_decisions` returns.
 
-def local_decisions(
-    model, x, kind, epsilon=None, batch_size=None, failure=FAILURE, **kwargs
-):
+Attributes:
+    label: Integer array `(samples,)`, `-1` where nothing is certified.
+    statement: What these decisions prove, in words; of the probabilistic kind
+        with its probability of failure and the steps that were taken.
+"""
+
+
+def local_decisions(model, x, kind, epsilon=None, batch_size=None, **kwargs):
     """Which predictions a model with a local bound certifies, and how.
 
-    `LOCAL_KINDS` says what each kind proves. What one kind certifies the next
-    one does too, up to the convergence of the estimate.
+    What one of `LOCAL_KINDS` certifies the next one does too, up to the
+    convergence of the estimate.
 
     Args:
         model: A `GloroModel` with a `LocalLipschitz` bound.
@@ -34,12 +40,11 @@ def local_decisions(
         kind: `"global"`, `"deterministic"`, `"probabilistic"` or `"estimate"`.
         epsilon: Float, the radius. Defaults to the model's.
         batch_size: As for `predict`.
-        failure: Float, the probability that any probabilistic decision of the
-            call is wrong. Defaults to `1e-9`.
-        **kwargs: Further arguments of `LocalDecider`.
+        **kwargs: Further arguments of `LocalDecider`, such as `failure`, the
+            probability that any probabilistic decision of the call is wrong.
 
     Returns:
-        Integer array `(samples,)`, `-1` where nothing is certified.
+        `LocalDecisions(label, statement)`.
     """
     if not isinstance(model.bound, LocalLipschitz):
         raise ValueError(
@@ -48,18 +53,20 @@ def local_decisions(
         )
     if kind not in LOCAL_KINDS:
         raise ValueError(
-            f"`kind` should be one of {tuple(LOCAL_KINDS)}. Received: "
-            f"kind={kind!r}"
+            f"`kind` should be one of {LOCAL_KINDS}. Received: kind={kind!r}"
         )
     epsilon = model.epsilon if epsilon is None else epsilon
-    decide = _decider(model, kind, epsilon, failure, kwargs)
+    decide = _decider(model, kind, epsilon, kwargs)
     labels, radii = decide(x, batch_size)
-    return np.where(radii > epsilon, labels, -1)
+    statement = _STATEMENTS.get(kind) or decide.statement
+    return LocalDecisions(np.where(radii > epsilon, labels, -1), statement)
 
 
-def _decider(model, kind, epsilon, failure, kwargs):
+def _decider(model, kind, epsilon, kwargs):
     # Certifies where that has not been done for these weights.
     model.lipschitz_constants()
+    if kind != "estimate" and model.certificate.level == "estimate":
+        model.certify()
     certificate, bound = model.certificate, model.bound
     if kind == "global":
         return Decider(certificate, model.base, bound.composition)
@@ -67,6 +74,4 @@ def _decider(model, kind, epsilon, failure, kwargs):
         return functools.partial(
             estimated_local_radii, certificate, bound, epsilon
         )
-    return LocalDecider(
-        certificate, bound, epsilon, kind, failure=failure, **kwargs
-    )
+    return LocalDecider(certificate, bound, epsilon, kind, **kwargs)

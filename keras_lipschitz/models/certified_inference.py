@@ -97,8 +97,16 @@ class CertifiedInference(MarginTraining):
         else:
             self._keep(self.certificate)
 
+    def _ensure_proved(self):
+        """The same, where `fit` would be content with an estimate."""
+        self._ensure_certified()
+        if self._fitting and self.certificate.level == "estimate":
+            self.certify()
+
     def lipschitz_constants(self):
         """The norm of every layer, as certified for the present weights.
+
+        While `fit` runs, unless something was proved of them, estimates.
 
         Returns:
             `LayerNorms`: a tuple of `LayerNorm`, which prints as a table.

@@ -176,7 +176,7 @@ class GloroModel(CertifiedInference):
         Raises:
             ValueError: Where it is not known how a layer rounds; names it.
         """
-        self._ensure_certified()
+        self._ensure_proved()
         decide = self.bound.decider(self.certificate, self.epsilon)
         label, radius = decide(x, batch_size)
         label = np.where(radius > self.epsilon, label, ABSTAIN)
@@ -205,7 +205,7 @@ class GloroModel(CertifiedInference):
             # ONNX is for models that have been called.
             twin(twin.inputs)
             return twin.export(filepath, format, verbose, *args, **kwargs)
-        self._ensure_certified()
+        self._ensure_proved()
         super().export(filepath, format, verbose, *args, **kwargs)
         if verbose is not False:
             io_utils.print_msg(

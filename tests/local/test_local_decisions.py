@@ -130,7 +130,7 @@ def test_boxes_of_the_host_hold(model, points):
 
 def test_kinds_are_ordered_and_none_is_wrong(model, points):
     certified = {
-        kind: local_decisions(model, points, kind)
+        kind: local_decisions(model, points, kind).label
         for kind in ("global", *KINDS, "estimate")
     }
     predicted = ops.convert_to_numpy(model.base(points)).argmax(axis=1)
@@ -154,12 +154,12 @@ def test_local_norms_prove_more():
     bound = kl.bounds.LocalLipschitz()
     model = kl.GloroModel(network("relu"), EPSILON, bound=bound)
     counts = [
-        (local_decisions(model, x, kind) >= 0).sum()
+        (local_decisions(model, x, kind).label >= 0).sum()
         for kind in ("global", "deterministic")
     ]
     assert counts[1] > counts[0] + 2
     radii = model.certified_radius(x)
-    proven = local_decisions(model, x, "deterministic") >= 0
+    proven = local_decisions(model, x, "deterministic").label >= 0
     assert (radii[proven] > EPSILON).all()
     assert (radii[~proven] <= EPSILON).all()
 

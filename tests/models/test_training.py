@@ -119,6 +119,23 @@ def test_validation_in_fit_certifies_by_the_estimate(data):
     assert history["val_vra"][-1] == pytest.approx(vra, abs=0.05)
 
 
+def test_what_is_asked_of_a_callback_in_fit_is_proved(data, tmp_path, capsys):
+    levels = []
+
+    class Ask(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            levels.append(self.model.certificate.level)
+            self.model.predict_certified(data[0][:4])
+            levels.append(self.model.certificate.level)
+            self.model.certify(level="estimate")
+            self.model.export(str(tmp_path / "model"))
+
+    fit = {"validation_data": data, "callbacks": [Ask()]}
+    train(data, epochs=1, fit=fit)
+    assert levels == ["estimate", "R"]
+    assert "level 'R'" in capsys.readouterr().out
+
+
 @multi_backend
 def test_radius_metrics_in_fit_and_evaluate(data):
     metrics = [
