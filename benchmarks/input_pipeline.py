@@ -35,7 +35,9 @@ BAR = 0.05
 def main():
     parser = measure.parser(__doc__.splitlines()[0])
     parser.add_argument("recipes", nargs="*", default=list(SHAPES))
-    parser.add_argument("--steps", type=int, default=20)
+    parser.add_argument(
+        "--steps", type=int, default=150, help="of an epoch; its start counts"
+    )
     arguments = parser.parse_args()
     measure.limit_threads(arguments.threads)
     sys.path.append(os.path.join(ROOT, "examples"))
