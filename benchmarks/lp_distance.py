@@ -174,11 +174,9 @@ def _row(shape, p, part, ours, theirs, arguments):
     slow = "-"
     if part == "inference" and arguments.scipy:
         slow = f"{scipy_seconds(shape, p) / seconds:.1f}"
-    # Or TensorFlow keeps what it has freed.
-    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
-    memory = measure.in_process(
-        "--threads", arguments.threads, "--memory", *shape, p, part
-    )
+    memory = "-"
+    if not arguments.no_memory:
+        memory = f"{_megabytes_in_process(shape, p, part, arguments):.0f}"
     rows, inputs, columns = shape
     return [
         " x ".join(map(str, shape)),
@@ -188,8 +186,16 @@ def _row(shape, p, part, ours, theirs, arguments):
         f"{rows * inputs * columns / seconds / 1e9:.1f}",
         f"{anchor / seconds:.1f}",
         slow,
-        f"{memory:.0f}",
+        memory,
     ]
+
+
+def _megabytes_in_process(shape, p, part, arguments):
+    # Or TensorFlow keeps what it has freed.
+    os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+    return measure.in_process(
+        "--threads", arguments.threads, "--memory", *shape, p, part
+    )
 
 
 HEADER = [
@@ -217,18 +223,27 @@ def one_backend(arguments):
 def main():
     parser = measure.parser(__doc__.splitlines()[0])
     parser.set_defaults(seconds=3.0)
-    parser.add_argument("--backend", choices=BACKENDS, help="only this one")
+    parser.add_argument(
+        "--backends", nargs="+", choices=BACKENDS, default=BACKENDS
+    )
     parser.add_argument("--scipy", action="store_true", help="time SciPy too")
+    parser.add_argument("--no-memory", action="store_true", help="time only")
+    parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--memory", nargs=5, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     measure.limit_threads(arguments.threads)
     if arguments.memory:
         *shape, p, part = arguments.memory
         print(megabytes(tuple(map(int, shape)), float(p), part))
-    elif arguments.backend is None:
-        for backend in BACKENDS:
-            command = [sys.executable, *sys.argv, "--backend", backend]
-            environment = {**os.environ, "KERAS_BACKEND": backend}
+    elif not arguments.one:
+        for backend in arguments.backends:
+            command = [sys.executable, *sys.argv, "--one"]
+            environment = {
+                **os.environ,
+                "KERAS_BACKEND": backend,
+                # Or threads of torch.cdist wait, busy, while we compute.
+                "OMP_WAIT_POLICY": "passive",
+            }
             subprocess.run(command, env=environment, check=True)
     else:
         one_backend(arguments)

@@ -45,6 +45,12 @@ def parser(description, recipe):
         help="do not compile with XLA: on CPUs convolutions are often faster",
     )
     parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16"),
+        help="of the arithmetic in training, float32 if not set; what is "
+        "judged is float32 always",
+    )
+    parser.add_argument(
         "--no-pgd", action="store_true", help="do not attack the network"
     )
     return parser
@@ -143,11 +149,14 @@ def train(recipe, data, arguments, output, build, callbacks):
     from resumable_run import ResumableRun
 
     keras.utils.set_random_seed(arguments.seed)
+    keras.config.set_dtype_policy(arguments.precision or "float32")
     model = build(recipe, data)
+    keras.config.set_dtype_policy("float32")
     if arguments.no_jit:
         model.jit_compile = False
     settings = {
         "seed": arguments.seed,
+        "precision": arguments.precision,
         "training_samples": data.size("train"),
         "jit_compile": model.jit_compile,
         **settings_of(recipe),
@@ -165,6 +174,9 @@ def train(recipe, data, arguments, output, build, callbacks):
             verbose="auto" if sys.stdout.isatty() else 2,
         )
     run.restore_best(model)
+    if arguments.precision:
+        trained, model = model, build(recipe, data)
+        model.set_weights(trained.get_weights())
     # What is saved needs no state of an optimizer.
     model.compile("sgd", loss=model.loss, metrics=METRICS)
     return model, run

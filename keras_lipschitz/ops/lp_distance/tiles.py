@@ -18,7 +18,7 @@ from keras_lipschitz.ops.lp_distance.power import power
 # is then no vector code, unless it is used this often.
 CHUNK = 16
 _LARGEST_TILE = 256
-_LARGEST_GROUP = 4
+_LARGEST_GROUP = 2
 # Chunks that a vector loop may go through where chunks are counted: threads
 # meet after each loop. Maxima alone are no vector code any more then.
 _TOGETHER = 2, 3, 4
