@@ -123,10 +123,16 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
     epsilon=36 / 255,
     training_epsilon=(1.25, 1.25),
     network={
-        "convolutions": ((4, 64, 2), (3, 64, 1), (4, 128, 2), (3, 128, 2)),
-        "units": (256,) * 4,
+        "convolutions": (
+            (4, 64, 2),
+            (3, 64, 1),
+            (4, 128, 2),
+            (3, 128, 1),
+            (3, 256, 2),
+        ),
+        "units": (256,) * 3,
     },
-    epochs=110,
+    epochs=115,
     augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
 )
 

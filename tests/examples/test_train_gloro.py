@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import keras
 import numpy as np
 import pytest
 
@@ -150,6 +151,45 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     found = measured["tightness"]
     assert found["global_lower"] <= found["upper"] * (1 + 1e-6)
     assert measured["randomized_smoothing"]["samples"] == 5
+
+
+def test_what_trained_in_half_precision_is_judged_in_float32(
+    data, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import train_gloro
+    import training_run
+    from recipes import RECIPES
+
+    arguments = train_gloro.parse(
+        [
+            "--recipe=digits",
+            f"--data={data}",
+            "--epochs=1",
+            "--precision=mixed_bfloat16",
+            "--no-jit",
+        ]
+    )
+    recipe = training_run.chosen_recipe(arguments, RECIPES)
+    samples = training_run.load_data(recipe, arguments)
+    steer = train_gloro.callbacks(recipe, samples)
+    built = []
+
+    def build(recipe, data):
+        built.append(train_gloro.build(recipe, data))
+        return built[-1]
+
+    model, _ = training_run.train(
+        recipe, samples, arguments, str(tmp_path), build, steer
+    )
+    trained, judged = built
+    assert model is judged
+    for network, dtype in ((trained, "bfloat16"), (judged, "float32")):
+        layers = [x for x in network.base.layers if x.weights]
+        assert {x.compute_dtype for x in layers} == {dtype}
+    kernels = [n.base.layers[-1].get_weights()[0] for n in built]
+    np.testing.assert_array_equal(*kernels)
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def test_other_settings_are_refused(tmp_path, monkeypatch):
