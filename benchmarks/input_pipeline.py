@@ -19,6 +19,7 @@ SHAPES = {
     "mnist_0.3": ((28, 28, 1), 10),
     "mnist_1.58": ((28, 28, 1), 10),
     "cifar10": ((32, 32, 3), 10),
+    "cifar10_orthogonal": ((32, 32, 3), 10),
     "tiny_imagenet": ((64, 64, 3), 200),
 }
 HEADER = (
@@ -42,7 +43,8 @@ def main():
     measure.limit_threads(arguments.threads)
     sys.path.append(os.path.join(ROOT, "examples"))
     rows = [row(name, arguments) for name in arguments.recipes]
-    print(f"\n{measure.machine(arguments.threads)}\n")
+    print(f"\n{measure.machine(arguments.threads)}")
+    print(f"{measure.clock_name(arguments)}\n")
     measure.print_table(HEADER, rows)
     print(
         "\nWaiting: what `fit` takes more than the step alone, as a share of "
@@ -65,6 +67,7 @@ def row(name, arguments):
         lambda: model.fit(same, verbose=0, shuffle=False),
         lambda: model.fit(data.train, verbose=0, shuffle=False),
         seconds=arguments.seconds,
+        cpu_time=arguments.cpu_time,
         warm_up=2,
         at_least=5,
     )

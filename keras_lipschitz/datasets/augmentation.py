@@ -19,8 +19,10 @@ class RandomFlip:
     def __call__(self, images, seed):
         import tensorflow as tf
 
+        from keras_lipschitz.datasets import tensor_changes
+
         flip = tf.random.stateless_uniform([tf.shape(images)[0], 1, 1, 1], seed)
-        return tf.where(flip < 0.5, images, images[:, :, ::-1])
+        return tensor_changes.mirrored(images, flip)
 
     def on_arrays(self, images, rng):
         flip = rng.uniform(size=(len(images), 1, 1, 1))
@@ -40,17 +42,16 @@ class RandomShift:
     def __call__(self, images, seed):
         import tensorflow as tf
 
-        shape = tf.shape(images)
-        p = self.pixels
-        padded = tf.pad(images, [[0, 0], [p, p], [p, p], [0, 0]])
+        from keras_lipschitz.datasets import tensor_changes
+
         offsets = tf.random.stateless_uniform(
-            [2, shape[0], 1], seed, 0, 2 * p + 1, dtype=tf.int32
+            [2, tf.shape(images)[0], 1],
+            seed,
+            0,
+            2 * self.pixels + 1,
+            dtype=tf.int32,
         )
-        rows = offsets[0] + tf.range(shape[1])[None]
-        columns = offsets[1] + tf.range(shape[2])[None]
-        padded = tf.gather(padded, rows, axis=1, batch_dims=1)
-        moved = tf.gather(padded, columns, axis=2, batch_dims=1)
-        return tf.ensure_shape(moved, images.shape)
+        return tensor_changes.cropped(images, offsets, self.pixels)
 
     def on_arrays(self, images, rng):
         count, height, width, _ = images.shape
@@ -139,14 +140,10 @@ class RandomContrast:
     upper: float
 
     def __call__(self, images, seed):
-        import tensorflow as tf
-
-        mean = tf.reduce_mean(images, axis=[1, 2], keepdims=True)
-        return _blend(images, mean, seed, self.lower, self.upper)
+        return _blend(images, seed, self.lower, self.upper, axis=(1, 2))
 
     def on_arrays(self, images, rng):
-        mean = images.mean(axis=(1, 2), keepdims=True)
-        return _blended(images, mean, rng, self.lower, self.upper)
+        return _blended(images, rng, self.lower, self.upper, axis=(1, 2))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,14 +159,10 @@ class RandomSaturation:
     upper: float
 
     def __call__(self, images, seed):
-        import tensorflow as tf
-
-        grey = tf.reduce_mean(images, axis=3, keepdims=True)
-        return _blend(images, grey, seed, self.lower, self.upper)
+        return _blend(images, seed, self.lower, self.upper, axis=3)
 
     def on_arrays(self, images, rng):
-        grey = images.mean(axis=3, keepdims=True)
-        return _blended(images, grey, rng, self.lower, self.upper)
+        return _blended(images, rng, self.lower, self.upper, axis=3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,27 +178,34 @@ class RandomNoise:
     def __call__(self, images, seed):
         import tensorflow as tf
 
-        noise = tf.random.stateless_normal(
-            tf.shape(images), seed, stddev=self.stddev
+        from keras_lipschitz.datasets import tensor_changes
+
+        # Their quantiles are drawn in half the time of normal numbers; that
+        # of zero would be infinite.
+        uniform = tf.random.stateless_uniform(
+            tf.shape(images), seed, minval=2.0**-24
         )
-        return tf.clip_by_value(images + noise, 0.0, 1.0)
+        return tensor_changes.noisy(images, uniform, self.stddev)
 
     def on_arrays(self, images, rng):
         noise = rng.normal(0.0, self.stddev, images.shape)
         return np.clip(images + noise, 0.0, 1.0)
 
 
-def _blend(images, grey, seed, lower, upper):
+def _blend(images, seed, lower, upper, axis):
     import tensorflow as tf
+
+    from keras_lipschitz.datasets import tensor_changes
 
     factor = tf.random.stateless_uniform(
         [tf.shape(images)[0], 1, 1, 1], seed, lower, upper
     )
-    return tf.clip_by_value(grey + factor * (images - grey), 0.0, 1.0)
+    return tensor_changes.blended(images, factor, axis)
 
 
-def _blended(images, grey, rng, lower, upper):
+def _blended(images, rng, lower, upper, axis):
     factor = rng.uniform(lower, upper, (len(images), 1, 1, 1))
+    grey = images.mean(axis=axis, keepdims=True)
     return np.clip(grey + factor * (images - grey), 0.0, 1.0)
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from keras_lipschitz import datasets
 from keras_lipschitz.datasets import augmentation as augment
@@ -121,6 +122,34 @@ def test_affine_on_arrays_is_that_of_tensorflow(monkeypatch):
     np.testing.assert_allclose(
         step.on_arrays(x, Fixed()), np.asarray(step(x, [0, 0])), atol=1e-4
     )
+
+
+@pytest.mark.parametrize("kind", ["contrast", "saturation"])
+def test_factors_are_uniform(kind):
+    step, axis = {
+        "contrast": (augment.RandomContrast(0.5, 1.25), (1, 2)),
+        "saturation": (augment.RandomSaturation(0.5, 1.25), 3),
+    }[kind]
+    x = 0.4 + 0.2 * images(2000)
+    grey = x.mean(axis, keepdims=True)
+    y = np.asarray(step(x, [0, 0]))
+    factor = ((y - grey) * (x - grey)).sum((1, 2, 3)) / np.square(x - grey).sum(
+        (1, 2, 3)
+    )
+    again = grey + factor[:, None, None, None] * (x - grey)
+    np.testing.assert_allclose(y, again, atol=1e-5)
+    assert stats.kstest(factor, stats.uniform(0.5, 0.75).cdf).pvalue > 0.01
+
+
+def test_noise_is_normal_and_independent():
+    x = np.full((200, 16, 16, 3), 0.5, "float32")
+    y = np.asarray(augment.RandomNoise(0.05)(x, [0, 0]))
+    noise = (y - x) / 0.05
+    assert stats.kstest(noise.ravel(), "norm").pvalue > 0.01
+    # As far out as 150,000 normal numbers get.
+    assert 3.8 < noise.max() < 5.5 and -5.5 < noise.min() < -3.8
+    correlations = np.corrcoef(noise.reshape(200, -1))
+    assert np.abs(correlations - np.eye(200)).max() < 5.5 / np.sqrt(768)
 
 
 def test_runs_without_tensorflow(monkeypatch):
