@@ -11,6 +11,7 @@ from keras_lipschitz.certification.local.decider import LocalDecider
 from keras_lipschitz.certification.local.estimate import estimated_local_radii
 from keras_lipschitz.certification.residual_blocks import with_residual_blocks
 from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.ops.carried import carry
 from keras_lipschitz.ops.margins import SMALLEST_EPSILON
 from keras_lipschitz.propagation.local.regions import check_boxes
 
@@ -148,33 +149,34 @@ class LocalLipschitz(GlobalLipschitz):
         if not training:
             return self._kept_slack(logits, anchor, epsilon, inputs)
         self.estimated_norms(advance=True)
-        # Those that `slack` will find: compilers merge the two walks.
-        norms = self.estimated_norms()
         self.void()
-        slack, regions = self._slack(anchor, epsilon, inputs, norms)
+        # Norms that `slack` would find: where nothing is carried, compilers
+        # merge the two walks.
+        reach, regions = self._reach(epsilon, inputs)
         if self.options.sparsity:
             self.add_loss(self.local.sparsity(regions))
-        return slack
+        return carry(reach.slack(anchor), reach)
 
     def slack(self, logits, anchor, epsilon, training=False, inputs=None):
         if not training:
             return self._kept_slack(logits, anchor, epsilon, inputs)
-        norms = self.estimated_norms()
-        return self._slack(anchor, epsilon, inputs, norms)[0]
+        reach, _ = self._reach(epsilon, inputs)
+        return reach.slack(anchor)
 
     def logit_slack(self, logits, epsilon, training=False, inputs=None):
-        epsilon = ops.maximum(epsilon, SMALLEST_EPSILON)
-        reach, _ = self.local.reach(
-            inputs, epsilon, self.estimated_norms(), self.options.steps
-        )
-        return reach * self._head_norms() + ops.zeros_like(logits)
+        reach, _ = self._reach(epsilon, inputs)
+        return reach.logit_slack()
 
-    def _slack(self, anchor, epsilon, inputs, norms, steps=None):
-        epsilon = ops.maximum(epsilon, SMALLEST_EPSILON)
-        steps = steps or self.options.steps
-        reach, regions = self.local.reach(inputs, epsilon, norms, steps)
-        table = self._head_table()
-        return self.local.slack(table, anchor, reach, regions), regions
+    def _reach(self, epsilon, inputs, norms=None, steps=None):
+        """The `Reach` of a walk, and its regions."""
+        return self.local.reach(
+            inputs,
+            ops.maximum(epsilon, SMALLEST_EPSILON),
+            self.estimated_norms() if norms is None else norms,
+            self.options.steps if steps is None else steps,
+            self._head_table(),
+            self._head_norms(),
+        )
 
     def _kept_slack(self, logits, anchor, epsilon, inputs):
         """By the certificate: the estimate's, with local norms beside it."""
@@ -204,9 +206,9 @@ class LocalLipschitz(GlobalLipschitz):
         Returns:
             Tensor `(batch, classes)`.
         """
-        norms = self.estimated_norms() if norms is None else norms
         steps = self.options.evaluation_steps
-        return self._slack(anchor, epsilon, inputs, norms, steps)[0]
+        reach, _ = self._reach(epsilon, inputs, norms, steps)
+        return reach.slack(anchor)
 
     def estimated_local_norms(self, inputs, epsilon):
         """Dict from keys to norms: of each sample, or a global one."""

@@ -70,7 +70,10 @@ class MarginBound(keras.layers.Layer):
         """The slack for losses: as `call`, but no state advances.
 
         Within one training step, `call` has seen the batch before. A bound
-        whose `call` changes nothing need not override it.
+        whose `call` changes nothing need not override it. Where the slack that
+        `call` returns carries (`ops.carried`) a value that can be asked for
+        `slack(anchor)` and `logit_slack()`, as a `Reach` can, losses at the
+        model's own radius ask that and nothing is computed twice.
 
         Args:
             logits: Tensor `(batch, classes)`.

@@ -3,6 +3,8 @@ from keras import ops
 
 from keras_lipschitz._registration import register
 from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.ops.carried import carried
+from keras_lipschitz.ops.carried import carry
 from keras_lipschitz.ops.margins import bottom_logit
 from keras_lipschitz.ops.margins import predicted_class
 
@@ -55,7 +57,9 @@ class BottomLogit(keras.layers.Layer):
         bottom = bottom_logit(logits, slack, anchor)
         if not self.seen_by_loss:
             bottom = ops.stop_gradient(bottom)
-        return ops.concatenate([logits, bottom], axis=1)
+        outputs = ops.concatenate([logits, bottom], axis=1)
+        # For a loss that asks for the slack of these very outputs.
+        return carry(outputs, carried(slack))
 
     def compute_output_shape(self, logits_shape, inputs_shape):
         return (logits_shape[0], logits_shape[1] + 1)

@@ -9,6 +9,7 @@ from keras.src.utils.tracking import no_automatic_dependency_tracking
 
 from keras_lipschitz import losses as keras_lipschitz_losses
 from keras_lipschitz import metrics as keras_lipschitz_metrics
+from keras_lipschitz.ops.carried import carried
 from keras_lipschitz.ops.labels import class_indices
 
 
@@ -104,19 +105,28 @@ class MarginTraining(keras.Model):
         if not self._loss_needs_slack():
             return y_pred
         (loss,) = keras.tree.flatten(self.loss)
-        logits = y_pred[:, :-1]
-        epsilon = loss.epsilon
-        if epsilon is None:
-            bottom = self.bottom
-            epsilon = bottom.training_epsilon if training else bottom.epsilon
-        arguments = {"training": training, "inputs": self._inputs_of(x)}
-        if loss.slack_of == "logits":
-            slack = self.bound.logit_slack(logits, epsilon, **arguments)
-        else:
+        slack = self._slack_for(loss, x, y, y_pred, training)
+        return ops.concatenate([y_pred[:, :-1], slack], axis=1)
+
+    def _slack_for(self, loss, x, y, y_pred, training):
+        of_logits, anchor = loss.slack_of == "logits", ()
+        if not of_logits:
             # A label that is no class is the loss's to tell.
-            label = ops.maximum(class_indices(y, self.classes), 0)
-            slack = self.bound.slack(logits, label, epsilon, **arguments)
-        return ops.concatenate([logits, slack], axis=1)
+            anchor = (ops.maximum(class_indices(y, self.classes), 0),)
+        own = loss.epsilon is None
+        reach = carried(y_pred) if own and training else None
+        if reach is not None:
+            return reach.logit_slack() if of_logits else reach.slack(*anchor)
+        bottom = self.bottom
+        radius = bottom.training_epsilon if training else bottom.epsilon
+        slack = self.bound.logit_slack if of_logits else self.bound.slack
+        return slack(
+            y_pred[:, :-1],
+            *anchor,
+            radius if own else loss.epsilon,
+            training=training,
+            inputs=self._inputs_of(x),
+        )
 
     def _loss_needs_slack(self):
         given = keras.tree.flatten(self.loss)

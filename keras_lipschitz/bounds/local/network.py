@@ -1,17 +1,18 @@
 """A network in the ball around each input of a batch."""
 
+import dataclasses
+
 from keras import ops
 
 from keras_lipschitz.bounds.local.norms import local_norms
+from keras_lipschitz.bounds.local.reach import Reach
 from keras_lipschitz.bounds.local.sparsity import sparsity
-from keras_lipschitz.ops.ball_and_box import ball_and_box_maximum
-from keras_lipschitz.ops.margins import rows_of
 from keras_lipschitz.propagation.local.regions import BallAndBox
 from keras_lipschitz.propagation.local.relevance import relevant_outputs
 
 
 class LocalNetwork:
-    """The regions of a network, its local norms and the slack of its margins.
+    """The regions of a network, its local norms and how far margins can move.
 
     Args:
         composition: The `Composition` of the network.
@@ -73,39 +74,37 @@ class LocalNetwork:
         }
         return smaller, regions
 
-    def reach(self, inputs, epsilon, norms, steps):
-        """How far what the head reads can move, `(batch, 1)`; the regions."""
-        norms, regions = self.norms(inputs, epsilon, norms, steps)
-        reach = epsilon * self.composition.body_constant(norms)
-        center = regions[self.composition.last].center
-        # Without local norms there is one number for all samples.
-        reach = reach + ops.zeros((ops.shape(center)[0],))
-        return reach[:, None], regions
-
-    def slack(self, table, anchor, reach, regions):
-        """The slack of every class against the anchor.
+    def reach(self, inputs, epsilon, norms, steps, rates, logit_rates):
+        """How far margins can move, whatever their anchor; the regions.
 
         Args:
-            table: Tensor `(classes, classes)`, how fast margins move with what
+            inputs: Tensor `(batch, ...)`.
+            epsilon: Scalar.
+            norms: Dict from keys to global norms.
+            steps: Integer, power iterations for each sample.
+            rates: Tensor `(classes, classes)`, how fast margins move with what
                 the head reads.
-            anchor: Integer tensor `(batch,)`.
-            reach: Tensor `(batch, 1)`, how far that moves.
-            regions: Dict from tensor index to `Region`.
+            logit_rates: Tensor `(classes,)`, how fast each logit does.
 
         Returns:
-            Tensor `(batch, classes)`.
+            A `Reach`, and the dict from tensor index to `Region`.
         """
-        if self.options.worst_case == "ball" or self.composition.head is None:
-            return reach * rows_of(table, anchor)
-        rows = ops.transpose(self.composition.head_map.kernel)
+        norms, regions = self.norms(inputs, epsilon, norms, steps)
+        distance = epsilon * self.composition.body_constant(norms)
         region = regions[self.composition.last]
-        return ball_and_box_maximum(
-            rows[None] - rows_of(rows, anchor)[:, None],
-            region.lower - region.center,
-            region.upper - region.center,
-            reach[:, 0],
-            self.options.rounds,
+        # Without local norms there is one number for all samples.
+        distance = distance + ops.zeros((ops.shape(region.center)[0],))
+        reach = Reach(distance[:, None], rates, logit_rates)
+        if self.options.worst_case == "ball" or self.composition.head is None:
+            return reach, regions
+        boxed = dataclasses.replace(
+            reach,
+            rows=ops.transpose(self.composition.head_map.kernel),
+            below=region.lower - region.center,
+            above=region.upper - region.center,
+            rounds=self.options.rounds,
         )
+        return boxed, regions
 
     def sparsity(self, regions):
         """How far units are from not varying, weighed by the option."""
