@@ -7,9 +7,11 @@ from keras_lipschitz._numbers import check_count
 from keras_lipschitz._numbers import check_range
 from keras_lipschitz._registration import register
 from keras_lipschitz.bounds.global_lipschitz import GlobalLipschitz
+from keras_lipschitz.bounds.interval_reach import IntervalReach
 from keras_lipschitz.certification.decisions.box_decider import BoxDecider
 from keras_lipschitz.certification.decisions.estimate import estimated_box_radii
 from keras_lipschitz.certification.rounding import float32_up
+from keras_lipschitz.ops.carried import carry
 from keras_lipschitz.ops.margins import certified_radius
 from keras_lipschitz.ops.margins import predicted_class
 from keras_lipschitz.propagation.intervals import Box
@@ -78,15 +80,19 @@ class IntervalBound(GlobalLipschitz):
         check_rules(self.graph, skip=self.composition.head)
 
     def call(self, logits, anchor, epsilon, training=False, inputs=None):
-        if training:
-            # The weights are about to change: what was certified is void.
-            self.void()
-        return self.slack(logits, anchor, epsilon, training, inputs)
+        reach = self._reach(inputs, epsilon, training, logits)
+        slack = reach.slack(anchor)
+        if not training:
+            return slack
+        # The weights are about to change: what was certified is void.
+        self.void()
+        return carry(slack, reach)
 
     def slack(self, logits, anchor, epsilon, training=False, inputs=None):
-        worst = self.worst_margins(inputs, anchor, epsilon, training)
-        # The input itself is in its box.
-        return ops.maximum(worst - (logits - _entry(logits, anchor)), 0.0)
+        return self._reach(inputs, epsilon, training, logits).slack(anchor)
+
+    def logit_slack(self, logits, epsilon, training=False, inputs=None):
+        return self._reach(inputs, epsilon, training, logits).logit_slack()
 
     def worst_margins(self, inputs, anchor, epsilon, training=False):
         """How large `f_i - f_anchor` can become: `(batch, classes)`.
@@ -97,18 +103,15 @@ class IntervalBound(GlobalLipschitz):
             epsilon: Scalar, or one for each sample.
             training: Whether a net of distances is at a finite `p`.
         """
+        return self._reach(inputs, epsilon, training).margins(anchor)
+
+    def _reach(self, inputs, epsilon, training, logits=None):
         body = self._body_box(inputs, epsilon, training)
-        head = self.composition.head
-        if head is None:
-            return body.upper - _entry(body.lower, anchor)
+        if self.composition.head is None:
+            return IntervalReach(body, logits=logits)
         rows = ops.transpose(self.composition.head_map.kernel)
-        middle = ops.matmul(body.middle, ops.transpose(rows))
-        if head.layer.bias is not None:
-            middle = middle + ops.cast(head.layer.bias, "float32")
-        chosen = ops.one_hot(anchor, self.composition.classes, dtype="float32")
-        differences = rows[None] - ops.matmul(chosen, rows)[:, None]
-        reach = ops.einsum("bci,bi->bc", ops.abs(differences), body.radius)
-        return middle - _entry(middle, anchor) + reach
+        head = self.composition.head.layer
+        return IntervalReach(body, head, rows, logits)
 
     def _body_box(self, inputs, epsilon, training):
         """The box of what the head reads, or of the logits."""
@@ -174,9 +177,3 @@ class IntervalBound(GlobalLipschitz):
             "clip": self.clip,
             "radius_steps": self.radius_steps,
         }
-
-
-def _entry(values, index):
-    """The entry of each row at an index, as a column."""
-    is_entry = ops.arange(values.shape[1]) == index[:, None]
-    return ops.sum(ops.where(is_entry, values, 0.0), axis=1, keepdims=True)

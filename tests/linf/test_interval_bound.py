@@ -12,6 +12,7 @@ from slow_linf import to_numpy
 
 import keras_lipschitz as kl
 from keras_lipschitz.bounds import IntervalBound
+from keras_lipschitz.models import margin_training
 
 multi_backend = pytest.mark.multi_backend
 layers = keras.layers
@@ -63,6 +64,45 @@ def test_head_alone_is_exact(clip):
                 )
                 worst[anchor] = -np.inf
                 assert (worst.max() < 1e-12) == holds
+
+
+def test_how_far_each_logit_moves_is_exact():
+    model = linear_model(0.25)
+    x = np.random.default_rng(1).normal(size=(9, 4)).astype("float32")
+    slack = model.bound.logit_slack(model.base(x), 0.25, inputs=x)
+    kernel, _ = model.base.get_weights()
+    corners = 0.25 * np.array(list(itertools.product([-1, 1], repeat=4)))
+    farthest = np.abs(corners @ kernel).max(axis=0)
+    np.testing.assert_allclose(to_numpy(slack), [farthest] * 9, rtol=1e-5)
+
+
+@multi_backend
+def test_a_training_step_walks_once(monkeypatch):
+    if keras.backend.backend() == "jax":
+        pytest.skip("its compiler merges what is computed twice")
+    walks, walk = [], IntervalBound._body_box
+    monkeypatch.setattr(
+        IntervalBound, "_body_box", lambda *a: walks.append(1) or walk(*a)
+    )
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(8, 4)).astype("float32"), np.arange(8) % 3
+    counts, weights = [], []
+    for again in (False, True):
+        if again:
+            monkeypatch.setattr(margin_training, "carried", lambda _: None)
+        model = linear_model(0.25)
+        loss = kl.losses.WorstCaseCrossentropy(0.5)
+        model.compile("sgd", loss, metrics=["vra"], jit_compile=False)
+        for _ in range(2):
+            walks.clear()
+            model.train_on_batch(x, y)
+            counts.append(len(walks))
+        weights.append(model.base.get_weights())
+    # TensorFlow walks as it traces, in the first step.
+    step = 1 if keras.backend.backend() == "torch" else 0
+    assert counts[step] == 1 and counts[2 + step] == 2
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -205,12 +245,11 @@ def test_plain_networks_learn_to_certify(trained):
 
 @multi_backend
 def test_radii_that_are_compared_take_one_pass_each(trained, monkeypatch):
-    passes = []
-    worst_margins = IntervalBound.worst_margins
+    passes, walk = [], IntervalBound._body_box
 
-    def counted(self, inputs, anchor, epsilon, *arguments):
-        passes.append(epsilon)
-        return worst_margins(self, inputs, anchor, epsilon, *arguments)
+    def counted(self, *arguments):
+        passes.append(1)
+        return walk(self, *arguments)
 
     radii = [0.0, 0.05, 0.1, 0.2]
     bound = IntervalBound((0.0, 1.0))
@@ -220,7 +259,7 @@ def test_radii_that_are_compared_take_one_pass_each(trained, monkeypatch):
         loss="worst_case_crossentropy", metrics=[vra], jit_compile=False
     )
     x, y = small_images(seed=1)
-    monkeypatch.setattr(IntervalBound, "worst_margins", counted)
+    monkeypatch.setattr(IntervalBound, "_body_box", counted)
     results = model.evaluate(
         x, y, batch_size=len(x), verbose=0, return_dict=True
     )
