@@ -170,6 +170,7 @@ def _row(shape, p, part, ours, theirs, arguments):
         cpu_time=arguments.cpu_time,
         warm_up=1,
         at_least=3,
+        unseen=1,
     )
     slow = "-"
     if part == "inference" and arguments.scipy:

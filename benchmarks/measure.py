@@ -43,7 +43,9 @@ def limit_threads(threads):
     os.sched_setaffinity(0, cores[:threads])
 
 
-def interleaved(*functions, seconds, cpu_time=False, warm_up=3, at_least=10):
+def interleaved(
+    *functions, seconds, cpu_time=False, warm_up=3, at_least=10, unseen=0
+):
     """Median time of each function, run in turns so that noise is shared.
 
     Args:
@@ -52,6 +54,8 @@ def interleaved(*functions, seconds, cpu_time=False, warm_up=3, at_least=10):
         cpu_time: Whether to count processor time instead of time.
         warm_up: Integer, turns that are not measured.
         at_least: Integer, the smallest number of turns.
+        unseen: Integer, calls at the start of a turn that are not measured:
+            threads and caches are still in the other's state.
 
     Returns:
         A list of medians in seconds.
@@ -65,6 +69,8 @@ def interleaved(*functions, seconds, cpu_time=False, warm_up=3, at_least=10):
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(times[0]) < at_least:
         for i in order:
+            for _ in range(unseen):
+                functions[i]()
             start = clock()
             functions[i]()
             times[i].append(clock() - start)
