@@ -123,6 +123,15 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
     epsilon=36 / 255,
     training_epsilon=(1.25, 1.25),
     network={
+        "convolutions": ((4, 64, 2), (3, 64, 1), (4, 128, 2), (3, 128, 2)),
+        "units": (256,) * 4,
+    },
+    epochs=110,
+    augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
+)
+CIFAR10_ORTHOGONAL_DEEP = dataclasses.replace(
+    CIFAR10_ORTHOGONAL,
+    network={
         "convolutions": (
             (4, 64, 2),
             (3, 64, 1),
@@ -133,7 +142,6 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
         "units": (256,) * 3,
     },
     epochs=115,
-    augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
 )
 
 RECIPES = {
@@ -167,4 +175,5 @@ RECIPES = {
     "mnist_0.3_orthogonal": MNIST_03_ORTHOGONAL,
     "mnist_1.58_orthogonal": MNIST_158_ORTHOGONAL,
     "cifar10_orthogonal": CIFAR10_ORTHOGONAL,
+    "cifar10_orthogonal_deep": CIFAR10_ORTHOGONAL_DEEP,
 }

@@ -2,6 +2,7 @@
 
 from keras_lipschitz.models.batch_means import BatchMeans
 from keras_lipschitz.models.cnn import cnn
+from keras_lipschitz.models.ensemble import ensemble
 from keras_lipschitz.models.gloro_cnns import cnn_2c2f
 from keras_lipschitz.models.gloro_cnns import cnn_4c3f
 from keras_lipschitz.models.gloro_cnns import cnn_6c2f
