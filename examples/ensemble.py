@@ -57,12 +57,16 @@ def main():
         "train_seconds": sum(run["train_seconds"] for run in runs),
         "seed": ", ".join(str(run["seed"]) for run in runs),
         "device": reporting.device(arguments.threads),
-        "command": shlex.join(
-            ["python", "examples/ensemble.py", *arguments.runs]
-        ),
+        "command": command(runs),
         "settings": {"data": common(runs, "data")},
     }
     training_report.write_results(results, arguments.output)
+
+
+def command(runs):
+    """What to type for the same results, with runs where they go by default."""
+    folders = [f"runs/{run['recipe']}_{run['seed']}" for run in runs]
+    return shlex.join(["python", "examples/ensemble.py", *folders])
 
 
 def results_of(folder):

@@ -152,6 +152,22 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     assert found["global_lower"] <= found["upper"] * (1 + 1e-6)
     assert measured["randomized_smoothing"]["samples"] == 5
 
+    together = tmp_path / "together"
+    run(
+        sys.executable,
+        str(ROOT / "examples" / "ensemble.py"),
+        str(whole),
+        str(broken),
+        "--threads=1",
+        "--no-pgd",
+        f"--output={together}",
+    )
+    results = json.loads((together / "results.json").read_text())
+    assert results["epochs"] == "15 + 15"
+    # Two that are the same are as good as each.
+    assert results["vra"] == pytest.approx(one["vra"])
+    assert (together / "model.keras").exists()
+
 
 def test_what_trained_in_half_precision_is_judged_in_float32(
     data, tmp_path, monkeypatch
