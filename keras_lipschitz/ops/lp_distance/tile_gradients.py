@@ -25,9 +25,9 @@ def norm_gradient(x, w, p, y, g):
     (rows, inputs), columns = x.shape, w.shape[1]
     groups, tiles, tile = tiling(columns)
     tiles, chunks = groups * tiles, up_to(CHUNK, inputs) // CHUNK
-    tall = min(_ROWS, up_to(CHUNK, rows))
-    slices = up_to(tall, rows) // tall
-    shape = slices * tall, chunks * CHUNK, tiles * tile
+    height = min(_ROWS, up_to(CHUNK, rows))
+    slices = up_to(height, rows) // height
+    shape = slices * height, chunks * CHUNK, tiles * tile
     left = pad(x, shape[0], shape[1])
     right = pad(w, shape[1], shape[2])
     inverse = pad(inverse_of(y), shape[0], shape[2])
@@ -35,16 +35,16 @@ def norm_gradient(x, w, p, y, g):
     powers = exponent(p - 2.0)
 
     def contributions(at_row, at_input, at_column):
-        a = ops.slice(left, (at_row, at_input), (tall, CHUNK))
+        a = ops.slice(left, (at_row, at_input), (height, CHUNK))
         b = ops.slice(right, (at_input, at_column), (CHUNK, tile))
-        corner, size = (at_row, at_column), (tall, tile)
+        corner, size = (at_row, at_column), (height, tile)
         u = ops.transpose(a)[:, :, None] - b[:, None, :]
         u = u * ops.slice(inverse, corner, size)
         return power(ops.abs(u), powers) * u * ops.slice(g, corner, size)
 
     def step(n, gradients):
         dx, dw = gradients
-        at_row = n // (chunks * tiles) * tall
+        at_row = n // (chunks * tiles) * height
         at_input = n // tiles % chunks * CHUNK
         at_column = n % tiles * tile
         # Both sums need them. XLA would compute them twice, but the result of
@@ -52,7 +52,7 @@ def norm_gradient(x, w, p, y, g):
         t = ops.cond(
             p > 0.0,
             lambda: contributions(at_row, at_input, at_column),
-            lambda: ops.zeros((CHUNK, tall, tile), "float32"),
+            lambda: ops.zeros((CHUNK, height, tile), "float32"),
         )
         dx = _added(dx, (at_row, at_input), ops.transpose(ops.sum(t, axis=2)))
         dw = _added(dw, (at_input, at_column), -ops.sum(t, axis=1))
