@@ -6,8 +6,9 @@ Prints tables, and writes them as JSON with --output.
 """
 
 import argparse
-import os
 import time
+
+import machine
 
 
 def parse(arguments=None):
@@ -17,7 +18,6 @@ def parse(arguments=None):
     )
     parser.add_argument("model", help="file that GloroModel.save wrote")
     parser.add_argument("--data", required=True, help="e.g. mnist, npz:PATH")
-    parser.add_argument("--data-dir", help="folder with local data files")
     parser.add_argument(
         "--epsilon", type=float, nargs="+", help="radii; the model's if not set"
     )
@@ -39,25 +39,19 @@ def parse(arguments=None):
         "--smoothed-samples", type=int, default=100, help="smoothed test images"
     )
     parser.add_argument("--output", help="JSON file to write")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), help="of Keras"
-    )
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    machine.add_arguments(parser)
     return parser.parse_args(arguments)
 
 
 def main():
     arguments = parse()
-    if arguments.backend:
-        os.environ["KERAS_BACKEND"] = arguments.backend
-    # Keras reads the backend when it is imported.
+    machine.choose(arguments)
     import evaluation_tables
     import keras
     import reporting
 
     import keras_lipschitz
 
-    reporting.limit_threads(arguments.threads)
     model = keras.saving.load_model(arguments.model)
     if not isinstance(model, keras_lipschitz.GloroModel):
         raise SystemExit(

@@ -9,6 +9,7 @@ again goes on with a run that was interrupted.
 
 import os
 
+import machine
 import training_run
 
 # Samples for which the tightness of local bounds is logged.
@@ -21,7 +22,7 @@ def parse(arguments=None):
 
 def main():
     arguments = parse()
-    training_run.choose_backend(arguments)
+    machine.choose(arguments)
     from recipes import RECIPES
 
     recipe = training_run.chosen_recipe(arguments, RECIPES)

@@ -14,6 +14,7 @@ Reference:
 
 import os
 
+import machine
 import training_run
 
 
@@ -24,7 +25,7 @@ def parse(arguments=None):
 
 def main():
     arguments = parse()
-    training_run.choose_backend(arguments)
+    machine.choose(arguments)
     from ibp_recipes import RECIPES
 
     training_run.train_and_report(

@@ -10,6 +10,7 @@ always of the network at `p = inf`.
 
 import os
 
+import machine
 import training_run
 
 METRICS = training_run.METRICS
@@ -28,7 +29,7 @@ def parse(arguments=None):
 
 def main():
     arguments = parse()
-    training_run.choose_backend(arguments)
+    machine.choose(arguments)
     from linf_recipes import RECIPES
     from linf_recipes import with_mlp
 

@@ -11,6 +11,8 @@ import os
 import sys
 import time
 
+import machine
+
 METRICS = ["clean_accuracy", "vra", "rejection_rate"]
 
 
@@ -22,7 +24,6 @@ def parser(description, recipe):
     )
     parser.add_argument("--recipe", default=recipe)
     parser.add_argument("--data", help="another data set, e.g. npz:PATH")
-    parser.add_argument("--data-dir", help="folder with local data files")
     parser.add_argument("--epochs", type=int)
     parser.add_argument(
         "--epsilon",
@@ -32,12 +33,7 @@ def parser(description, recipe):
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
-    parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), help="of Keras"
-    )
-    parser.add_argument(
-        "--threads", type=int, help="CPU threads of TensorFlow or PyTorch"
-    )
+    machine.add_arguments(parser)
     parser.add_argument(
         "--no-jit",
         action="store_true",
@@ -54,15 +50,6 @@ def parser(description, recipe):
         "--no-pgd", action="store_true", help="do not attack the network"
     )
     return parser
-
-
-def choose_backend(arguments):
-    """Keras reads the backend when it is imported: do not import it before."""
-    if arguments.backend:
-        os.environ["KERAS_BACKEND"] = arguments.backend
-    from reporting import limit_threads
-
-    limit_threads(arguments.threads)
 
 
 def chosen_recipe(arguments, recipes):
