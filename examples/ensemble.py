@@ -4,13 +4,16 @@
         runs/cifar10_orthogonal_deep_0 --output runs/cifar10_ensemble
 
 The mean of their logits is one network with one certificate. All runs should
-be of the same data and epsilon.
+be of the same data, epsilon and bound. With `--mirrored` each network reads the
+image and its mirror image: that may be one network alone.
 """
 
 import argparse
 import json
 import os
 import shlex
+
+import machine
 
 
 def parse(arguments=None):
@@ -20,11 +23,10 @@ def parse(arguments=None):
     )
     parser.add_argument("runs", nargs="+", help="folders of trained models")
     parser.add_argument("--output", default="runs/ensemble", help="folder")
-    parser.add_argument("--data-dir", help="folder with local data files")
     parser.add_argument(
-        "--backend", choices=("tensorflow", "jax", "torch"), help="of Keras"
+        "--mirrored", action="store_true", help="read mirror images too"
     )
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    machine.add_arguments(parser)
     parser.add_argument(
         "--no-pgd", action="store_true", help="do not attack the network"
     )
@@ -33,18 +35,16 @@ def parse(arguments=None):
 
 def main():
     arguments = parse()
-    if arguments.backend:
-        os.environ["KERAS_BACKEND"] = arguments.backend
-    # Keras reads the backend when it is imported.
+    machine.choose(arguments)
     import reporting
     import training_report
 
     from keras_lipschitz import datasets
 
-    reporting.limit_threads(arguments.threads)
     runs = [results_of(folder) for folder in arguments.runs]
-    data = datasets.load(common(runs, "data"), data_dir=arguments.data_dir)
-    model = together(arguments.runs, common(runs, "epsilon"))
+    source = common("data", [run["settings"]["data"] for run in runs])
+    data = datasets.load(source, data_dir=arguments.data_dir)
+    model = together(arguments.runs, arguments.mirrored)
     os.makedirs(arguments.output, exist_ok=True)
     numbers, _ = training_report.report(
         model, data, arguments.output, pgd=not arguments.no_pgd
@@ -57,36 +57,36 @@ def main():
         "train_seconds": sum(run["train_seconds"] for run in runs),
         "seed": ", ".join(str(run["seed"]) for run in runs),
         "device": reporting.device(arguments.threads),
-        "command": command(runs),
-        "settings": {"data": common(runs, "data")},
+        "command": command(runs, arguments.mirrored),
+        "settings": {"data": source},
     }
     training_report.write_results(results, arguments.output)
 
 
-def command(runs):
+def command(runs, mirrored):
     """What to type for the same results, with runs where they go by default."""
     folders = [f"runs/{run['recipe']}_{run['seed']}" for run in runs]
-    return shlex.join(["python", "examples/ensemble.py", *folders])
+    options = ["--mirrored"] if mirrored else []
+    return shlex.join(["python", "examples/ensemble.py", *folders, *options])
 
 
 def results_of(folder):
     with open(os.path.join(folder, "results.json")) as file:
-        results = json.load(file)
-    return {**results, "data": results["settings"]["data"]}
+        return json.load(file)
 
 
-def common(runs, name):
+def common(name, values):
     """What all runs have in common, or an error."""
-    values = {run[name] for run in runs}
-    if len(values) > 1:
+    different = set(values)
+    if len(different) > 1:
         raise SystemExit(
             f"Expected runs of the same {name}. Received: "
-            f"{sorted(map(str, values))}"
+            f"{sorted(map(str, different))}"
         )
-    return values.pop()
+    return different.pop()
 
 
-def together(folders, epsilon):
+def together(folders, mirrored=False):
     """The GloroModel of the mean of the logits of saved ones."""
     import keras
 
@@ -94,9 +94,23 @@ def together(folders, epsilon):
 
     paths = [os.path.join(folder, "model.keras") for folder in folders]
     members = [keras.saving.load_model(path) for path in paths]
-    norm = common([{"norm": member.norm} for member in members], "norm")
-    base = keras_lipschitz.models.ensemble([m.base for m in members])
-    return keras_lipschitz.GloroModel(base, epsilon, norm=norm)
+    base = keras_lipschitz.models.ensemble(
+        [member.base for member in members],
+        views=[keras_lipschitz.layers.Flip()] if mirrored else [],
+    )
+    return keras_lipschitz.GloroModel(
+        base,
+        epsilon=common("epsilon", [member.epsilon for member in members]),
+        bound=common_bound([member.bound for member in members]),
+    )
+
+
+def common_bound(bounds):
+    """A new bound like all of these."""
+    kind = common("bound", [type(bound) for bound in bounds])
+    configs = [{**bound.get_config(), "name": "bound"} for bound in bounds]
+    config = common("bound", [json.dumps(config) for config in configs])
+    return kind.from_config(json.loads(config))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from keras_lipschitz.layers.binary_logits import BinaryLogits
 from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
+from keras_lipschitz.layers.flip import Flip
 from keras_lipschitz.layers.group_sort import GroupSort
 from keras_lipschitz.layers.invertible_downsampling import (
     InvertibleDownsampling,

@@ -5,7 +5,7 @@ from keras import ops
 from keras_lipschitz.propagation.graph import trace
 
 
-def ensemble(models, name="ensemble"):
+def ensemble(models, views=(), name="ensemble"):
     """One classifier of several: its logits are the mean of theirs.
 
     What the members' last layers read is put side by side, and one last layer
@@ -18,9 +18,12 @@ def ensemble(models, name="ensemble"):
     them.
 
     Args:
-        models: Sequence of two or more built Functional or Sequential models
-            of the same input and classes, each with a linear `Dense` layer at
-            its end. Of a `GloroModel`, give `base`.
+        models: Sequence of built Functional or Sequential models of the same
+            input and classes, each with a linear `Dense` layer at its end. Of
+            a `GloroModel`, give `base`. Without `views`, two or more.
+        views: Sequence of layers or models that keep the shape of the input,
+            such as `keras_lipschitz.layers.Flip()`. Each member reads the
+            input itself and what each of them makes of it. Defaults to none.
         name: String, the name of the model.
 
     Returns:
@@ -35,18 +38,20 @@ def ensemble(models, name="ensemble"):
     >>> base.output_shape
     (None, 3)
     """
-    models = list(models)
-    heads = _heads(models)
-    inputs = keras.Input(batch_shape=models[0].inputs[0].shape)
+    models, views = list(models), list(views)
+    heads = _heads(models, views)
+    first = models[0].inputs[0]
+    inputs = keras.Input(batch_shape=first.shape, dtype=first.dtype)
     bodies = [
         keras.Model(model.inputs, head.input, name=f"member_{i}")
         for i, (model, head) in enumerate(zip(models, heads, strict=True))
     ]
-    features = [body(inputs) for body in bodies]
+    seen = [inputs, *(view(inputs) for view in views)]
+    features = [body(x) for x in seen for body in bodies]
     features = keras.layers.Concatenate(name="features")(features)
     head = keras.layers.Dense(heads[0].units, name="logits")
     outputs = head(features)
-    head.set_weights(_mean(heads))
+    head.set_weights(_mean(heads * len(seen)))
     return keras.Model(inputs, outputs, name=name)
 
 
@@ -62,11 +67,12 @@ def _mean(heads):
     return np.concatenate(kernels) / len(heads), np.mean(biases, axis=0)
 
 
-def _heads(models):
+def _heads(models, views):
     """The last layers, once nothing speaks against putting them together."""
-    if len(models) < 2:
+    if not models or len(models) + len(views) < 2:
         raise ValueError(
-            f"Expected two or more models. Received: {len(models)}"
+            "Expected two or more models, or one and `views`. Received: "
+            f"{len(models)} models and {len(views)} views"
         )
     shapes = [(m.input_shape, m.output_shape) for m in map(trace, models)]
     if len(set(shapes)) > 1:

@@ -3,6 +3,7 @@
 from keras import layers
 
 from keras_lipschitz.layers.clipped_min_max import ClippedMinMax
+from keras_lipschitz.layers.flip import Flip
 from keras_lipschitz.layers.group_sort import GroupSort
 from keras_lipschitz.layers.invertible_downsampling import (
     InvertibleDownsampling,
@@ -14,6 +15,7 @@ from keras_lipschitz.layers.relu_theta import ReLUTheta
 
 # Each output is one entry of the input, always the same one, or a zero.
 REARRANGEMENTS = (
+    Flip,
     InvertibleDownsampling,
     InvertibleUpsampling,
     layers.Cropping1D,

@@ -218,6 +218,7 @@ NETWORKS = {
     "global_max3d": _volume(layers.GlobalMaxPooling3D),
     "scaled_average": _of(kl.layers.ScaledAveragePooling2D, 3),
     "scaled_global_average": _of(kl.layers.ScaledGlobalAveragePooling2D),
+    "flip": _of(kl.layers.Flip),
     "downsampling": _of(kl.layers.InvertibleDownsampling, 2),
     "upsampling": _of(kl.layers.InvertibleUpsampling, 2),
     "cropping1d": _signal(layers.Cropping1D, 2),

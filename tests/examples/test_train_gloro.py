@@ -158,14 +158,16 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
         str(ROOT / "examples" / "ensemble.py"),
         str(whole),
         str(broken),
+        "--mirrored",
         "--threads=1",
         "--no-pgd",
         f"--output={together}",
     )
     results = json.loads((together / "results.json").read_text())
     assert results["epochs"] == "15 + 15"
-    # Two that are the same are as good as each.
-    assert results["vra"] == pytest.approx(one["vra"])
+    assert results["command"].endswith("--mirrored")
+    # Two that are the same are as good as each; these images are symmetric.
+    assert results["vra"] == pytest.approx(one["vra"], abs=0.05)
     assert (together / "model.keras").exists()
 
 

@@ -15,6 +15,8 @@ CASES = [
     (layers.BinaryLogits, {}, (4, 1)),
     (layers.ClippedMinMax, {}, IMAGE),
     (layers.ClippedMinMax, {"axis": 1, "per_neuron": True}, (4, 6, 5)),
+    (layers.Flip, {}, IMAGE),
+    (layers.Flip, {"mode": "vertical", **FIRST}, IMAGE),
     (layers.GroupSort, {}, (4, 6)),
     (layers.GroupSort, {"group_size": 3}, (4, 6)),
     (layers.GroupSort, {"group_size": 2, "axis": 1}, IMAGE),

@@ -20,6 +20,7 @@ def model():
             layers.MinMax("adjacent"),
             layers.LipschitzDepthwiseConv2D(3, padding="same"),
             layers.GroupSort(4),
+            layers.Flip(),
             layers.InvertibleDownsampling(2),
             layers.GroupSort(),
             layers.InvertibleUpsampling(2),

@@ -156,6 +156,27 @@ def test_resampling_is_a_permutation(layer_class):
     assert set(np.unique(matrix)) == {0.0, 1.0}
 
 
+@pytest.mark.multi_backend
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize(
+    "mode, axes",
+    [
+        ("horizontal", (2,)),
+        ("vertical", (1,)),
+        ("horizontal_and_vertical", (1, 2)),
+    ],
+)
+def test_flip(mode, axes, data_format):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype("float32")
+    layer = layers.Flip(mode, data_format)
+    np.testing.assert_array_equal(run(layer, x), np.flip(x, axes))
+
+
+def test_flip_of_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="`mode` of Flip.*'horizontal'.*'up'"):
+        layers.Flip("up")
+
+
 @pytest.mark.parametrize(
     "layer", [layers.InvertibleDownsampling(2), layers.InvertibleUpsampling(2)]
 )
@@ -204,7 +225,12 @@ def test_bad_pool_size_is_refused(layer_class, pool_size):
 
 @pytest.mark.parametrize(
     "layer_class",
-    [*POOLINGS, *RESAMPLINGS, layers.ScaledGlobalAveragePooling2D],
+    [
+        *POOLINGS,
+        *RESAMPLINGS,
+        layers.Flip,
+        layers.ScaledGlobalAveragePooling2D,
+    ],
 )
 def test_what_is_not_an_image_is_refused(layer_class):
     with pytest.raises(ValueError, match=r"rank 4.*\(2, 4\)"):

@@ -75,6 +75,7 @@ def images():
         layers.AveragePooling2D(2, padding="same"),
         kl.layers.LipschitzConv2D(4, 2),
         kl.layers.LipschitzDepthwiseConv2D(2),
+        kl.layers.Flip(),
         kl.layers.InvertibleUpsampling(2),
         kl.layers.InvertibleDownsampling(2),
         kl.layers.ScaledAveragePooling2D(1),

@@ -80,10 +80,42 @@ def test_training_goes_on_with_the_members():
     assert not np.array_equal(members[0].layers[0].get_weights()[0], before)
 
 
+@pytest.mark.multi_backend
+def test_views_of_the_input():
+    """Of one model: the certificate of the mean is that of the model."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((4, 6, 2)),
+            kl.layers.AdaptiveOrthogonalConv2D(4, 2, 2, padding="same"),
+            kl.layers.MinMax(),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    moved = keras.Sequential(
+        [
+            layers.ZeroPadding2D(((0, 0), (1, 0))),
+            layers.Cropping2D(((0, 0), (0, 1))),
+        ]
+    )
+    base = kl.models.ensemble([model], views=[kl.layers.Flip(), moved])
+    x = np.random.default_rng(0).normal(size=(20, 4, 6, 2)).astype("float32")
+    right = np.pad(x, ((0, 0), (0, 0), (1, 0), (0, 0)))[:, :, :-1]
+    seen = [x, x[:, :, ::-1], right]
+    mean = np.mean([model.predict(v, verbose=0) for v in seen], axis=0)
+    np.testing.assert_allclose(base.predict(x, verbose=0), mean, atol=1e-5)
+    np.testing.assert_allclose(constants(base), constants(model), rtol=1e-4)
+    # Symmetric with the first view alone, whose mirror image is the input.
+    base = kl.models.ensemble([model], views=[kl.layers.Flip()])
+    one, other = (base.predict(v, verbose=0) for v in seen[:2])
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "models, message",
     [
-        (lambda: [member(0)], "two or more"),
+        (lambda: [member(0)], "two or more.*1 models and 0 views"),
         (lambda: [member(0), member(1, activation="softmax")], "activation"),
         (
             lambda: [
