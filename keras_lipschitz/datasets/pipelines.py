@@ -1,5 +1,6 @@
 """Batches for `fit`: tf.data where TensorFlow is, else a PyDataset."""
 
+import concurrent.futures
 import math
 
 import keras
@@ -100,6 +101,9 @@ def _prefetched(dataset):
 class ShuffledBatches(keras.utils.PyDataset):
     """Batches from arrays, without TensorFlow.
 
+    While a batch is used, threads make those after it. (Those of Keras begin
+    with an epoch before its number is known.)
+
     Args:
         x: Array of samples; uint8 is scaled to `[0, 1]`.
         y: Integer array of labels.
@@ -116,26 +120,40 @@ class ShuffledBatches(keras.utils.PyDataset):
         self.seed = seed
         self.augmentation = augmentation
         self.epoch = 0
+        self._order = None, None
+        self._threads = concurrent.futures.ThreadPoolExecutor(_AHEAD)
+        self._coming = {}
 
     def __len__(self):
         return math.ceil(len(self.x) / self.batch_size)
 
     def __getitem__(self, index):
-        some = slice(index * self.batch_size, (index + 1) * self.batch_size)
-        if self.seed is not None:
-            some = self._order()[some]
-        batch = scaled(self.x[some])
-        rng = np.random.default_rng([self.seed or 0, self.epoch, index])
-        for change in self.augmentation:
-            batch = change.on_arrays(batch, rng).astype("float32")
-        return batch, self.y[some]
+        last = max(index, min(index + _AHEAD, len(self) - 1))
+        wanted = [(self.epoch, i) for i in range(index, last + 1)]
+        self._coming = {
+            which: self._coming.get(which)
+            or self._threads.submit(self._batch, *which)
+            for which in wanted
+        }
+        return self._coming.pop(wanted[0]).result()
 
     def on_epoch_end(self):
         self.epoch += 1
 
-    def _order(self):
-        if getattr(self, "_order_of", None) != self.epoch:
-            rng = np.random.default_rng([self.seed, self.epoch])
-            self._known_order = rng.permutation(len(self.x))
-            self._order_of = self.epoch
-        return self._known_order
+    def _batch(self, epoch, index):
+        some = slice(index * self.batch_size, (index + 1) * self.batch_size)
+        if self.seed is not None:
+            some = self._order_of(epoch)[some]
+        batch = scaled(self.x[some])
+        rng = np.random.default_rng([self.seed or 0, epoch, index])
+        for change in self.augmentation:
+            batch = change.on_arrays(batch, rng).astype("float32")
+        return batch, self.y[some]
+
+    def _order_of(self, epoch):
+        known, order = self._order
+        if known != epoch:
+            rng = np.random.default_rng([self.seed, epoch])
+            order = rng.permutation(len(self.x))
+            self._order = epoch, order
+        return order

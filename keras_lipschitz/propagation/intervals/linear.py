@@ -35,7 +35,8 @@ def linear(layer, x):
     kernel = linear_map.kernel
     middle = linear_map.apply(x.middle, kernel) + _bias(layer, linear_map)
     radius = linear_map.apply(x.radius, ops.abs(kernel))
-    return activated(layer.activation, Box.around(middle, radius))
+    box = Box(middle - radius, middle + radius)
+    return activated(layer.activation, box)
 
 
 def _bias(layer, linear_map):
@@ -61,4 +62,5 @@ def activated(activation, box):
         return Box(function(box.lower), function(box.upper))
     # Neither rising nor falling: no further than its slope allows.
     reach = activation_constant(function) * box.radius
-    return Box.around(function(box.middle), reach)
+    middle = function(box.middle)
+    return Box(middle - reach, middle + reach)
