@@ -45,7 +45,7 @@ def build(recipe, data):
     import keras_lipschitz
 
     base = conv_net(data.input_shape, data.classes, recipe)
-    bound = keras_lipschitz.bounds.IntervalBound(clip=(0.0, 1.0))
+    bound = keras_lipschitz.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
     model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
     loss = keras_lipschitz.losses.WorstCaseCrossentropy(recipe.kappa[0])
     optimizer = keras.optimizers.Adam(recipe.learning_rate[0])
