@@ -19,8 +19,8 @@ _AXES = {
 class Flip(LipschitzLayer, keras.layers.Layer):
     """Mirrors every image: `keras.layers.RandomFlip` without chance.
 
-    It only moves entries, so it preserves distances exactly. A classifier of
-    photographs gains by reading an image and its mirror image: see
+    It only moves entries, so it preserves distances exactly. A classifier that
+    reads an image and its mirror image answers the same for both: see
     `keras_lipschitz.models.ensemble`.
 
     Args:
