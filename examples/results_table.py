@@ -18,9 +18,9 @@ arithmetic; F64 and F32: of whatever computes it in that format, in any order)
 shows that nothing within epsilon changes that; the estimate uses norms by
 iteration from below, as the papers do. PGD is an attack of 20 steps from the
 sample and from a random start, in the norm of the certificate (l_inf for
-recipes of `train_linf.py` and `train_ibp.py`, else l2): an upper bound of what VRA bounds from
-below. Published: what the authors report. Wall time is that of training alone,
-on a machine that other work shared.
+recipes of `train_linf.py` and `train_ibp.py`, else l2): an upper bound of what
+VRA bounds from below. Published: what the authors report. Wall time is that of
+training alone, on a machine that other work shared.
 """
 
 
