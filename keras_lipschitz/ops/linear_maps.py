@@ -97,17 +97,29 @@ class ConvolutionMap(LinearMap):
     data_format: str
 
     def apply(self, x, kernel):
-        # On a CPU, TensorFlow compiles every grouped convolution by itself,
-        # anew each time in eager mode: seconds, where this takes milliseconds.
-        if self.groups > 1 and keras.backend.backend() == "tensorflow":
-            kernel = _ungrouped(kernel, self.groups)
+        if keras.backend.backend() == "tensorflow":
+            # On a CPU, TensorFlow compiles every grouped convolution by itself,
+            # anew each time in eager mode: seconds, where this takes
+            # milliseconds.
+            if self.groups > 1:
+                kernel = _ungrouped(kernel, self.groups)
+            # Without oneDNN, which it leaves out on many processors, it has no
+            # gradient of a convolution with channels first.
+            if self.data_format == "channels_first":
+                y = self._convolve(
+                    ops.moveaxis(x, 1, -1), kernel, "channels_last"
+                )
+                return ops.moveaxis(y, -1, 1)
+        return self._convolve(x, kernel, self.data_format)
+
+    def _convolve(self, x, kernel, data_format):
         return ops.conv(
             x,
             kernel,
             strides=list(self.strides),
             padding=self.padding,
             dilation_rate=list(self.dilation_rate),
-            data_format=self.data_format,
+            data_format=data_format,
         )
 
     @property
