@@ -157,6 +157,28 @@ def test_no_valid_step_breaks_a_certified_point(level, nets):
     assert np.all(radii <= boxes.predict_certified(x).radius * (1 + 1e-9))
 
 
+def test_what_saturates_is_certified_in_float32_unless_it_overflows():
+    """Lipschitz constants say nothing here, boxes everything."""
+    base = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(4, kernel_initializer="ones"),
+            layers.ReLU(6.0),
+            layers.Dense(2, bias_initializer="ones"),
+        ]
+    )
+    head = np.array([[1.0, -1.0]] * 4)
+    model = kl.GloroModel(base, 0.1, bound=IntervalBound())
+    x = np.array([[1.0, 0.5]], "float32")
+    for scale, certified in ((1e30, True), (3e38, False)):
+        kernel = np.full((2, 4), scale)
+        base.set_weights([kernel, np.zeros(4), head, np.zeros(2)])
+        model.certify("R")
+        assert model.predict_certified(x).radius[0] > 0.1
+        model.certify("F32")
+        assert (model.predict_certified(x).radius[0] > 0.1) == certified
+
+
 def test_radii_on_the_device_are_close_to_those_proved(nets):
     x, _, boxes = nets
     boxes.certify("estimate")

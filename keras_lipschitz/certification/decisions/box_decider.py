@@ -101,7 +101,7 @@ class BoxDecider:
             )[self.walk.network.last]
             worst = self._worst_margins(body, labels)
         worst[np.arange(len(x)), labels] = -np.inf
-        return (worst < 0.0).all(axis=1)
+        return body.fits & (worst < 0.0).all(axis=1)
 
     def _ends(self, x, radii):
         """The ends of the boxes of inputs, rounded outwards."""
@@ -120,8 +120,7 @@ class BoxDecider:
         """Upper bounds of `f_i - f_label` over boxes, rounding included."""
         if self.walk.network.head is None:
             lowest = np.take_along_axis(body.lower, labels[:, None], axis=1)
-            margins = np.nextafter(body.upper - lowest, np.inf)
-            return margins + 2.0 * (body.host + body.deployed)[:, :1] * 1.001
+            return np.nextafter(body.upper - lowest, np.inf)
         evaluation, rows = self.head.evaluation, self.head.rows
         middle = evaluation.compute((body.lower + body.upper) / 2.0)
         margins = middle - np.take_along_axis(middle, labels[:, None], axis=1)

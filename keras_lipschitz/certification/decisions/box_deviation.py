@@ -1,4 +1,4 @@
-"""Boxes in float64, and how far evaluations are from exact arithmetic."""
+"""Boxes in float64 that hold what rounding may do as well."""
 
 import dataclasses
 import math
@@ -19,20 +19,19 @@ from keras_lipschitz.propagation.intervals.registry import monotone
 class TrackedBox:
     """The box of a tensor, for a batch of inputs.
 
+    It holds what exact arithmetic gives anywhere in the box of the input, and
+    what any evaluation in the deployed format gives, if there is one.
+
     Args:
         lower: Float64 array, computed on the host.
         upper: Likewise.
-        host: Array `(batch, 2)`, the second column zero: the ends are at most
-            so far inside those that exact arithmetic gives.
-        deployed: The same for the distance of any evaluation in the deployed
-            format, at any input in the box, from exact arithmetic; zero where
-            there is none.
+        fits: Boolean array `(batch,)`: nothing up to here can overflow in the
+            deployed format. Where something can, the box says nothing of it.
     """
 
     lower: np.ndarray
     upper: np.ndarray
-    host: np.ndarray
-    deployed: np.ndarray
+    fits: np.ndarray
 
     @property
     def value(self):
@@ -47,13 +46,21 @@ class TrackedBox:
     def entries(self):
         return math.prod(self.lower.shape[1:])
 
+    @property
+    def host(self):
+        """No value is outside: `(batch, 2)` zeros."""
+        return np.zeros((len(self.lower), 2))
+
+    deployed = host
+
 
 class BoxDeviation(Deviation):
-    """The walk that carries boxes and their deviations through a network.
+    """The walk that carries boxes, rounding included, through a network.
 
-    All is measured by the largest entry. The ends of a box move no further
-    than the layer's Lipschitz rule says when those of its inputs move, so their
-    rounding errors grow by the same rules as those of values.
+    Every layer gets a box that holds whatever its inputs may be in either
+    arithmetic, and answers one that is wider, entry by entry, by what it may
+    round itself. So an error grows as boxes do, and ends where an activation
+    saturates; Lipschitz constants take no part.
 
     Args:
         network: An `EvaluatedNetwork` in the l_inf norm.
@@ -72,41 +79,63 @@ class BoxDeviation(Deviation):
         }
 
     def start(self, lower, upper):
-        none = np.zeros((len(lower), 2))
-        return TrackedBox(lower, upper, none, none)
+        return TrackedBox(lower, upper, np.ones(len(lower), bool))
 
     def step(self, step, inputs):
         evaluation = self.network.evaluations[step]
         lower, upper = self.boxes[step](*((x.lower, x.upper) for x in inputs))
-        entries = math.prod(lower.shape[1:])
+        terms = self._terms_of_entries(step, evaluation, inputs, lower)
+        rounding = self._rounding(
+            DOUBLE, step, _twice(evaluation), inputs, 2.0 * terms, lower
+        )
+        fits = np.logical_and.reduce([x.fits for x in inputs])
+        if self.deployed is not None:
+            rounding = rounding + self._rounding(
+                self.deployed, step, evaluation, inputs, terms, lower
+            )
+            fits &= norms_up(terms, "inf") < self.deployed.largest / 4
+        ends = (
+            np.nextafter(lower - rounding, -np.inf),
+            np.nextafter(upper + rounding, np.inf),
+        )
+        if evaluation.selection is not None:
+            ends = evaluation.selection(ends)
+        return TrackedBox(*ends, fits)
+
+    def _terms_of_entries(self, step, evaluation, inputs, like):
+        """Upper bounds of `t(|z|)` in the box, of the shape of the output."""
+        if evaluation.absolute is not None:
+            return self._sums(evaluation, inputs)
+        entries = math.prod(like.shape[1:])
         terms = self._terms(step, evaluation, inputs, entries)
-        host, _ = self._deviated(
-            DOUBLE,
+        return _by_sample(terms, like)
+
+    def _rounding(self, form, step, evaluation, inputs, terms, like):
+        """How far a step by itself may leave the box, entry by entry."""
+        none = np.zeros(len(like))
+        entries = math.prod(like.shape[1:])
+        # Of terms of zero: what is lost to underflow.
+        lost, _ = self._deviated(
+            form,
             [x.host for x in inputs],
             step,
-            _twice(evaluation),
+            evaluation,
             inputs,
-            2.0 * terms,
+            none,
             entries,
         )
-        deployed = np.zeros_like(host)
-        if self.deployed is not None:
-            deployed, grown = self._deviated(
-                self.deployed,
-                [x.deployed for x in inputs],
-                step,
-                evaluation,
-                inputs,
-                terms,
-                entries,
-            )
-            fits = terms + grown[:, 0] < self.deployed.largest / 4
-            deployed[:, 0] = np.where(fits, deployed[:, 0], np.inf)
-        return TrackedBox(lower, upper, host, deployed)
+        relative = form.gamma(evaluation.roundings) + evaluation.spread
+        rounded = relative * terms if relative else 0.0
+        return (rounded + _by_sample(lost[:, 0], like)) * (1.0 + 2.0**-40)
 
     def _reach(self, step, i, x):
-        # The box holds all exact values, up to its own error.
         return x.host
+
+
+def _by_sample(numbers, like):
+    """One number for each sample, as an array of the shape of another."""
+    numbers = numbers.reshape(-1, *[1] * (like.ndim - 1))
+    return np.broadcast_to(numbers, like.shape)
 
 
 def _twice(evaluation):

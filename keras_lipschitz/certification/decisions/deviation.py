@@ -122,15 +122,18 @@ class Deviation:
     def _terms(self, step, evaluation, inputs, entries):
         """Upper bound of `||t(|z|)||`, `(batch,)`."""
         if self.deployed is not None and evaluation.absolute is not None:
-            sums = evaluation.absolute(*(np.abs(x.value) for x in inputs))
-            factor = 1.0 + 2.0 * DOUBLE.gamma(evaluation.roundings)
-            size = norms_up(sums, self.norm)
-            return size * (evaluation.slope * factor * _UP)
+            return norms_up(self._sums(evaluation, inputs), self.norm) * _UP
         offset = np.asarray(evaluation.offset)
         constants = evaluation.slope * self._repeated(offset, entries)
         grown = self.network.gained(step, [x.size for x in inputs])
         factor = 1.0 + DOUBLE.gamma(offset.size + 8)
         return (grown + constants) * (factor * _UP)
+
+    def _sums(self, evaluation, inputs):
+        """Upper bounds of `t(|z|)`, entry by entry."""
+        sums = evaluation.absolute(*(np.abs(x.value) for x in inputs))
+        factor = 1.0 + 2.0 * DOUBLE.gamma(evaluation.roundings)
+        return sums * (evaluation.slope * factor * _UP)
 
     def _repeated(self, offset, entries):
         """The norm of constants that are repeated to so many entries."""

@@ -40,6 +40,9 @@ class Evaluation:
         box: Function of a pair `(lower, upper)` for each input that returns
             such a pair for the output, with at most twice the terms and twice
             the roundings, and eight; or `None`.
+        selection: Function of such a pair, or `None`: what follows `box` where
+            the layer ends with an activation that compares, selects and rounds
+            nothing. What was rounded before may be lost in it.
     """
 
     compute: Callable
@@ -51,9 +54,18 @@ class Evaluation:
     slope: float = 1.0
     refusal: str | None = None
     box: Callable | None = None
+    selection: Callable | None = None
+
+    @property
+    def rounds(self):
+        """Whether anything is rounded at all."""
+        return bool(self.roundings or self.spread or np.any(self.offset))
 
     def then(self, after):
         """This evaluation followed by that of an activation."""
+        box, selection = self.box, after.box
+        if after.rounds or not (box and selection):
+            box, selection = _one_after_the_other(box, selection), None
         return dataclasses.replace(
             self,
             compute=lambda *inputs: after.compute(self.compute(*inputs)),
@@ -64,10 +76,14 @@ class Evaluation:
             and (lambda *inputs: self.absolute(*inputs) + after.offset),
             slope=self.slope * after.slope,
             refusal=self.refusal or after.refusal,
-            box=self.box
-            and after.box
-            and (lambda *boxes: after.box(self.box(*boxes))),
+            box=box,
+            selection=selection,
         )
+
+
+def _one_after_the_other(first, second):
+    """Two functions of boxes as one, if there are both."""
+    return first and second and (lambda *boxes: second(first(*boxes)))
 
 
 def register_evaluation(*layer_types):
