@@ -45,9 +45,9 @@ class IBPRecipe:
     training_epsilon: float = 1.0
     epsilon_reached: float = 0.25
     kappa: tuple = (1.0, 0.0)
-    epochs: int = 40
+    epochs: int = 60
     batch_size: int = 128
-    learning_rate: tuple = (2e-3, 0.0)
+    learning_rate: tuple = (4e-3, 0.0)
     decay: str = "cosine"
     decay_begins: float = 0.5
     augmentation: tuple = (augment.RandomShift(1),)

@@ -15,7 +15,8 @@ run() {
   shift
   echo "--- tests on $backend"
   code=0
-  KERAS_BACKEND=$backend "$python" -m pytest -n 2 "$@" || code=$?
+  # Neighbours share what they compile and train: a worker gets a long row.
+  KERAS_BACKEND=$backend "$python" -m pytest -n 2 --dist worksteal "$@" || code=$?
   # A selection by arguments may hold no test that is marked for a backend.
   if [ "$code" -eq 5 ] && [ "$backend" != tensorflow ] && [ -n "$chosen" ]; then
     code=0
