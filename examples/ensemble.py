@@ -5,7 +5,8 @@
 
 The mean of their logits is one network with one certificate. All runs should
 be of the same data, epsilon and bound. With `--mirrored` each network reads the
-image and its mirror image: that may be one network alone.
+image and its mirror image, with `--shifted` also what it becomes when it moves
+by a pixel in each of four directions: that may be one network alone.
 """
 
 import argparse
@@ -26,6 +27,9 @@ def parse(arguments=None):
     parser.add_argument(
         "--mirrored", action="store_true", help="read mirror images too"
     )
+    parser.add_argument(
+        "--shifted", action="store_true", help="read shifted images too"
+    )
     machine.add_arguments(parser)
     parser.add_argument(
         "--no-pgd", action="store_true", help="do not attack the network"
@@ -44,7 +48,7 @@ def main():
     runs = [results_of(folder) for folder in arguments.runs]
     source = common("data", [run["settings"]["data"] for run in runs])
     data = datasets.load(source, data_dir=arguments.data_dir)
-    model = together(arguments.runs, arguments.mirrored)
+    model = together(arguments.runs, arguments.mirrored, arguments.shifted)
     os.makedirs(arguments.output, exist_ok=True)
     numbers, _ = training_report.report(
         model, data, arguments.output, pgd=not arguments.no_pgd
@@ -57,16 +61,17 @@ def main():
         "train_seconds": sum(run["train_seconds"] for run in runs),
         "seed": ", ".join(str(run["seed"]) for run in runs),
         "device": reporting.device(arguments.threads),
-        "command": command(runs, arguments.mirrored),
+        "command": command(runs, arguments),
         "settings": {"data": source},
     }
     training_report.write_results(results, arguments.output)
 
 
-def command(runs, mirrored):
+def command(runs, arguments):
     """What to type for the same results, with runs where they go by default."""
     folders = [f"runs/{run['recipe']}_{run['seed']}" for run in runs]
-    options = ["--mirrored"] if mirrored else []
+    names = ("mirrored", "shifted")
+    options = [f"--{name}" for name in names if getattr(arguments, name)]
     return shlex.join(["python", "examples/ensemble.py", *folders, *options])
 
 
@@ -86,7 +91,7 @@ def common(name, values):
     return different.pop()
 
 
-def together(folders, mirrored=False):
+def together(folders, mirrored=False, shifted=False):
     """The GloroModel of the mean of the logits of saved ones."""
     import keras
 
@@ -96,12 +101,34 @@ def together(folders, mirrored=False):
     members = [keras.saving.load_model(path) for path in paths]
     base = keras_lipschitz.models.ensemble(
         [member.base for member in members],
-        views=[keras_lipschitz.layers.Flip()] if mirrored else [],
+        views=views(mirrored, shifted),
     )
     return keras_lipschitz.GloroModel(
         base,
         epsilon=common("epsilon", [member.epsilon for member in members]),
         bound=common_bound([member.bound for member in members]),
+    )
+
+
+def views(mirrored, shifted):
+    """What each member reads beside the image: see `models.ensemble`."""
+    import keras_lipschitz
+
+    found = [keras_lipschitz.layers.Flip()] if mirrored else []
+    if shifted:
+        found += [shift(*way) for way in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+    return found
+
+
+def shift(down, right):
+    """Moves an image by so many pixels; zeros come in."""
+    import keras
+
+    # What comes in above and on the left goes out below and on the right.
+    come_in = [(max(0, x), max(0, -x)) for x in (down, right)]
+    go_out = [tuple(reversed(sides)) for sides in come_in]
+    return keras.Sequential(
+        [keras.layers.ZeroPadding2D(come_in), keras.layers.Cropping2D(go_out)]
     )
 
 

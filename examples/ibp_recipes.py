@@ -43,9 +43,9 @@ class IBPRecipe:
     dense: tuple = (128,)
     initial_scale: float = 0.1
     training_epsilon: float = 1.0
-    epsilon_reached: float = 0.25
+    epsilon_reached: float = 0.08
     kappa: tuple = (1.0, 0.0)
-    epochs: int = 60
+    epochs: int = 55
     batch_size: int = 128
     learning_rate: tuple = (4e-3, 0.0)
     decay: str = "cosine"

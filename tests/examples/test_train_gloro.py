@@ -167,14 +167,27 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     # Two that are the same are as good as each.
     assert results["vra"] == pytest.approx(one["vra"])
 
-    results = ensemble(whole, "--mirrored")
-    assert results["command"].endswith("--mirrored")
+    results = ensemble(whole, "--mirrored", "--shifted")
+    assert results["command"].endswith("--mirrored --shifted")
     base = keras.saving.load_model(whole / "model.keras").base
     with np.load(data.removeprefix("npz:")) as arrays:
         x, y = arrays["x_test"] / np.float32(255), arrays["y_test"]
-    logits = sum(base.predict(v, verbose=0) for v in (x, x[:, :, ::-1]))
+    ways = ((0, 0), (0, 1), (0, -1), (1, 0), (-1, 0))
+    views = [x[:, :, ::-1], *(moved(x, *way) for way in ways)]
+    logits = sum(base.predict(view, verbose=0) for view in views)
     clean = np.mean(logits.argmax(axis=1) == y)
     assert results["clean"] == pytest.approx(clean)
+
+
+def moved(x, down, right):
+    """Images with zeros where nothing comes from."""
+    y = np.zeros_like(x)
+    height, width = x.shape[1:3]
+    for i in range(height):
+        for j in range(width):
+            if 0 <= i - down < height and 0 <= j - right < width:
+                y[:, i, j] = x[:, i - down, j - right]
+    return y
 
 
 def test_what_trained_in_half_precision_is_judged_in_float32(

@@ -8,6 +8,8 @@ import keras
 # fits the second-level cache.
 _ROWS = 128
 _RESULT = 2**17
+# Entries of its result where largest differences are looked up in tiles.
+_LOOKED_UP = 2**19
 # Rows of a block in parts.
 _FEW = 16
 # Entries of the patches of a block.
@@ -30,11 +32,25 @@ class Choice:
         size: Integer, rows or images in a block.
         compiled: Whether TensorFlow compiles the code of a block, whatever
             calls it.
+        size_at_gradient: Integer, rows or images in a block for the gradient
+            of the largest difference, if that is another for a batch of known
+            size.
     """
 
     code: str
     size: int
     compiled: bool = False
+    size_at_gradient: int | None = None
+
+    def at_gradient(self, batch):
+        """The choice for the gradient of the largest difference.
+
+        Args:
+            batch: Integer, rows or images in all, or a tensor.
+        """
+        if self.size_at_gradient is None or not isinstance(batch, int):
+            return self
+        return dataclasses.replace(self, size=self.size_at_gradient)
 
 
 def choose(x, rows, inputs, columns, native):
@@ -63,7 +79,8 @@ def choose(x, rows, inputs, columns, native):
     if not on_cpu:
         return Choice("broadcast", min(size, max(_FUSED // pairs, 1)), True)
     if single and size * pairs >= _WORTHWHILE:
-        return Choice("tiles", size, True)
+        many = max(_LOOKED_UP // (rows * columns), 1)
+        return Choice("tiles", size, True, max(size, min(many, patches)))
     return Choice("broadcast", max(_CACHED // pairs, 1))
 
 

@@ -81,7 +81,7 @@ class Distance:
             run = _compiled(self, "_largest_gradient")
             return in_blocks(
                 lambda x, *rest: run(x, w, *rest),
-                self.at_infinity,
+                self.at_infinity.at_gradient(ops.shape(x)[0]),
                 [x, y, place, g],
                 results,
                 total=w.shape,
