@@ -104,7 +104,8 @@ class BoxDeviation(Deviation):
 
     def _terms_of_entries(self, step, evaluation, inputs, like):
         """Upper bounds of `t(|z|)` in the box, of the shape of the output."""
-        if evaluation.absolute is not None:
+        # Float64 is so exact that norms do.
+        if self.deployed is not None and evaluation.absolute is not None:
             return self._sums(evaluation, inputs)
         entries = math.prod(like.shape[1:])
         terms = self._terms(step, evaluation, inputs, entries)
