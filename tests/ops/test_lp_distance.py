@@ -11,6 +11,7 @@ import slow_distances
 from keras import ops
 
 from keras_lipschitz.ops import lp_distance
+from keras_lipschitz.ops.lp_distance import choice
 
 BACKEND = keras.backend.backend()
 # Small ones are broadcast. Large ones are computed in tiles; the last chunk,
@@ -78,6 +79,19 @@ def test_gradient_without_training(shape):
     np.testing.assert_array_equal(y, y2)
     np.testing.assert_array_equal(dx, dx2)
     np.testing.assert_array_equal(dw, dw2)
+
+
+def test_gradient_in_blocks(monkeypatch):
+    """As where a batch is too large, or its size not known."""
+    arrays = *problem(LARGE), np.float32(math.inf)
+    _, (dx, dw, _) = compiled(True)(*arrays)
+    monkeypatch.setattr(choice, "_LOOKED_UP", 1)
+    in_blocks = distance_gradients.differentiable(
+        lambda x, w, p: lp_distance(x, w, p, training=True)
+    )
+    _, (dx2, dw2, _) = in_blocks(*arrays)
+    np.testing.assert_array_equal(dx, dx2)
+    np.testing.assert_allclose(dw, dw2, atol=1e-5)
 
 
 def test_gradient_is_the_limit_of_differences():
