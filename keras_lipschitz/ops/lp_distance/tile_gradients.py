@@ -1,5 +1,6 @@
 """Gradients of the distances in `tiles`."""
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -79,8 +80,8 @@ def largest_gradient(x, w, y, place, g, one_sided=False):
     if place.shape[1] == 0:
         _, place = largest(x, w, one_sided, keep=True)
     (rows, inputs), columns = x.shape, w.shape[1]
-    first, difference = _first_largest(x, w, y, place, one_sided)
-    slope = ops.sign(difference) * g
+    first, sign = _first_largest(x, w, y, place, one_sided)
+    slope = ops.where(y > 0.0, sign * g, 0.0)
     row = ops.arange(rows, dtype="int32")[:, None]
     column = ops.arange(columns, dtype="int32")
     in_x = row * np.int32(inputs) + first
@@ -89,7 +90,7 @@ def largest_gradient(x, w, y, place, g, one_sided=False):
 
 
 def _first_largest(x, w, y, place, one_sided):
-    """Which input has the first largest difference, and that difference.
+    """Which input has the first largest difference, and 1 or -1, its sign.
 
     Chunks are looked up whole: each is one cache line, of `w` too once it lies
     the other way. A few rows at a time stay in cache.
@@ -109,21 +110,27 @@ def _first_largest(x, w, y, place, one_sided):
     def step(n, found):
         corner, size = (n * height, 0), (height, columns)
         chunk = ops.slice(place, corner, size)
-        d = ops.take(left[n], row + chunk, axis=0)
-        d = d - ops.take(right, column + chunk, axis=0)
-        d = ops.relu(d) if one_sided else d
-        is_largest = ops.abs(d) == ops.slice(y, corner, size)[..., None]
-        j = ops.min(ops.where(is_largest, within, CHUNK - 1), axis=-1)
-        d = ops.sum(ops.where(within == j[..., None], d, 0.0), axis=-1)
-        news = chunk * CHUNK + j, d
-        return tuple(
-            ops.slice_update(old, corner, new)
-            for old, new in zip(found, news, strict=True)
-        )
+        largest = ops.slice(y, corner, size)[..., None]
+        d = _taken(left[n], row + chunk) - _taken(right, column + chunk)
+        is_largest = (d if one_sided else ops.abs(d)) == largest
+        # One minimum for both: XLA would take the chunks anew for another.
+        code = 2 * within + ops.cast(d < 0.0, "int32")
+        code = ops.min(ops.where(is_largest, code, 2 * CHUNK - 1), axis=-1)
+        return ops.slice_update(found, corner, 2 * CHUNK * chunk + code)
 
-    start = ops.zeros_like(place), ops.zeros_like(y)
-    first, difference = ops.fori_loop(0, slices, step, start)
-    return ops.minimum(first[:rows], inputs - 1), difference[:rows]
+    found = ops.fori_loop(0, slices, step, ops.zeros_like(place))[:rows]
+    sign = ops.cast(1 - 2 * ops.bitwise_and(found, 1), "float32")
+    return ops.minimum(found // 2, inputs - 1), sign
+
+
+def _taken(x, indices):
+    """`x[indices]`, all of them valid: Keras would check, which takes longer
+    than to take."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.gather(x, indices)
+    return x.at[indices].get(mode="promise_in_bounds")
 
 
 def _added(x, corner, update):
