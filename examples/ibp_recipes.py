@@ -43,11 +43,11 @@ class IBPRecipe:
     dense: tuple = (128,)
     initial_scale: float = 0.1
     training_epsilon: float = 1.0
-    epsilon_reached: float = 0.08
+    epsilon_reached: float = 0.25
     kappa: tuple = (1.0, 0.0)
-    epochs: int = 55
+    epochs: int = 40
     batch_size: int = 128
-    learning_rate: tuple = (4e-3, 0.0)
+    learning_rate: tuple = (2e-3, 0.0)
     decay: str = "cosine"
     decay_begins: float = 0.5
     augmentation: tuple = (augment.RandomShift(1),)
