@@ -101,8 +101,8 @@ def conv_net(input_shape, classes, recipe):
 # Boxes grow in layers that are not trained yet, and a network that begins small
 # leaves that state sooner: after 395 of 474 steps 36, 73, 77 and 79 % of a
 # validation set were certified with kernels of 1, 0.5, 0.25 and 0.1 times He's,
-# on Fashion-MNIST 59, 70 and 69 % with 1, 0.35 and 0.12. A learning rate of 4e-3
-# and the radius reached at 0.08 gain in 6 epochs, and lose 1 % (MNIST) in 55.
+# on Fashion-MNIST 59, 70 and 69 % with 1, 0.35 and 0.12. A learning rate of
+# 4e-3 and the radius reached at 0.08 of the run lost 1 % on MNIST.
 MNIST_03 = IBPRecipe(data="mnist", epsilon=0.3, thresholds=(0.32, 0.5, 0.68))
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
