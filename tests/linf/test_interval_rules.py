@@ -209,13 +209,15 @@ def test_boxes_of_the_host_are_those_of_the_device_up_to_rounding(name):
     lower, upper = (x - np.float32(0.2)), (x + np.float32(0.2))
     ends = Box(*map(keras.ops.convert_to_tensor, (lower, upper)))
     device = propagate(composition.graph, ends)
+    # Keras' own epsilon may be a float32 or not.
+    near = 2e-3 if name == "images" else 5e-4
     for index, box in boxes_on_the_host(composition, lower, upper).items():
         assert np.all(box.lower <= box.upper)
         for ours, theirs in (
             (box.lower, device[index].lower),
             (box.upper, device[index].upper),
         ):
-            np.testing.assert_allclose(ours, to_numpy(theirs), 2e-3, 2e-3)
+            np.testing.assert_allclose(ours, to_numpy(theirs), near, near)
 
 
 @pytest.mark.parametrize("name", MARKED)
