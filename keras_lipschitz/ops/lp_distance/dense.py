@@ -21,8 +21,8 @@ def lp_distance(x, w, p, *, training=False):
     CPU in PyTorch). On a CPU the gradient is the same each time, bit by bit.
 
     A tensor of all differences is never made. What is needed beside the
-    arguments and the result is a few tens of MiB, and for the gradient
-    another tensor of the size of `w`.
+    arguments and the result is a few tens of MiB, and for the gradient two
+    more tensors of the size of `w`.
 
     Args:
         x: Floating-point tensor `(..., inputs)`. What is less precise than
