@@ -39,3 +39,7 @@ class Format:
 SINGLE = Format("float32", 2.0**-24, 2.0**-126, 2.0**127)
 # Far above the smallest float64: squares of what is lost do not vanish.
 DOUBLE = Format("float64", 2.0**-53, 2.0**-500, 2.0**1000)
+
+# Makes up for the rounding of bounds themselves: any step that bounds rounding
+# takes far fewer than 2^13 operations of float64.
+UP = 1.0 + 2.0**-40

@@ -10,7 +10,7 @@ from slow_linf import to_numpy
 
 import keras_lipschitz as kl
 from keras_lipschitz.bounds import Composition
-from keras_lipschitz.certification.decisions.box_deviation import BoxDeviation
+from keras_lipschitz.certification.decisions.box_walk import BoxWalk
 from keras_lipschitz.certification.evaluations import distances
 from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
 from keras_lipschitz.certification.formats import SINGLE
@@ -194,7 +194,7 @@ def boxes_on_the_host(composition, lower, upper, deployed=SINGLE):
         key: row_sum_norm(operator_of(linear_map)).upper
         for key, linear_map in composition.linear_maps.items()
     }
-    walk = BoxDeviation(EvaluatedNetwork(composition, norms), deployed)
+    walk = BoxWalk(EvaluatedNetwork(composition, norms), deployed)
     return composition.graph.walk(
         walk.step,
         walk.start(lower.astype("float64"), upper.astype("float64")),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_lipschitz.certification.decisions.batches import batches
-from keras_lipschitz.certification.decisions.box_deviation import BoxDeviation
+from keras_lipschitz.certification.decisions.box_walk import BoxWalk
 from keras_lipschitz.certification.decisions.decider import Decider
 from keras_lipschitz.certification.formats import DOUBLE
 
@@ -36,7 +36,7 @@ class BoxDecider:
     ):
         self.globally = Decider(certificate, base, composition)
         self.head = self.globally.head
-        self.walk = BoxDeviation(
+        self.walk = BoxWalk(
             self.globally.network, self.globally.deviation.deployed
         )
         # Radii larger than epsilon count as certified.
@@ -136,7 +136,7 @@ class BoxDecider:
         form = self.walk.deployed
         if form is not None:
             deployed, moved = self.head.deviate(
-                form, body.deployed, body, terms, labels
+                form, body.host, body, terms, labels
             )
             largest = terms.max(axis=1) + self.head.gain * moved[:, 0]
             fits = largest < form.largest / 4

@@ -12,9 +12,7 @@ import numpy as np
 
 from keras_lipschitz.certification.decisions.radii import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
-
-# Every step takes far fewer than 2^13 operations of float64 on bounds.
-_UP = 1.0 + 2.0**-40
+from keras_lipschitz.certification.formats import UP
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,23 +115,23 @@ class Deviation:
         local = rounding * (_fixed(terms) + grown) if rounding else 0.0
         lost = self._lost(form, evaluation, inputs, moved, entries)
         exact = self.network.carried(step, flushed)
-        return (exact + local + lost) * _UP, grown
+        return (exact + local + lost) * UP, grown
 
     def _terms(self, step, evaluation, inputs, entries):
         """Upper bound of `||t(|z|)||`, `(batch,)`."""
         if self.deployed is not None and evaluation.absolute is not None:
-            return norms_up(self._sums(evaluation, inputs), self.norm) * _UP
+            return norms_up(self._sums(evaluation, inputs), self.norm) * UP
         offset = np.asarray(evaluation.offset)
         constants = evaluation.slope * self._repeated(offset, entries)
         grown = self.network.gained(step, [x.size for x in inputs])
         factor = 1.0 + DOUBLE.gamma(offset.size + 8)
-        return (grown + constants) * (factor * _UP)
+        return (grown + constants) * (factor * UP)
 
     def _sums(self, evaluation, inputs):
         """Upper bounds of `t(|z|)`, entry by entry."""
         sums = evaluation.absolute(*(np.abs(x.value) for x in inputs))
         factor = 1.0 + 2.0 * DOUBLE.gamma(evaluation.roundings)
-        return sums * (evaluation.slope * factor * _UP)
+        return sums * (evaluation.slope * factor * UP)
 
     def _repeated(self, offset, entries):
         """The norm of constants that are repeated to so many entries."""

@@ -7,11 +7,10 @@ import numpy as np
 from keras_lipschitz.certification.certify import head_table
 from keras_lipschitz.certification.decisions.radii import radius_within
 from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.certification.formats import UP
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.certification.rounding import next_up
 from keras_lipschitz.certification.rounding import row_norm_bounds
-
-_UP = 1.0 + 2.0**-40
 
 
 class Head:
@@ -109,7 +108,7 @@ class Head:
         exact = self.distances[anchor][..., None] * flushed[:, None, :]
         rounding = form.gamma(self.evaluation.roundings)
         total = exact + rounding * grown + lost[:, None, :]
-        return total * _UP, moved
+        return total * UP, moved
 
     @property
     def gain(self):
@@ -120,7 +119,7 @@ class Head:
 
     def _without_head(self, body):
         logits = body.value
-        factor = self.distances.max() * _UP
+        factor = self.distances.max() * UP
         shape = (*logits.shape, 2)
         return (
             logits,

@@ -59,7 +59,7 @@ class Evaluation:
     @property
     def rounds(self):
         """Whether anything is rounded at all."""
-        return bool(self.roundings or self.spread or np.any(self.offset))
+        return bool(self.roundings or self.spread)
 
     def then(self, after):
         """This evaluation followed by that of an activation."""

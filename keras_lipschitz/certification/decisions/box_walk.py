@@ -10,6 +10,7 @@ from keras_lipschitz.certification.decisions.deviation import norms_up
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import monotone_box
 from keras_lipschitz.certification.formats import DOUBLE
+from keras_lipschitz.certification.formats import UP
 from keras_lipschitz.propagation.intervals.registry import increasing
 from keras_lipschitz.propagation.intervals.registry import interval_rule_of
 from keras_lipschitz.propagation.intervals.registry import monotone
@@ -48,13 +49,11 @@ class TrackedBox:
 
     @property
     def host(self):
-        """No value is outside: `(batch, 2)` zeros."""
+        """How far values may be outside, as of `Tracked`: they are not."""
         return np.zeros((len(self.lower), 2))
 
-    deployed = host
 
-
-class BoxDeviation(Deviation):
+class BoxWalk(Deviation):
     """The walk that carries boxes, rounding included, through a network.
 
     Every layer gets a box that holds whatever its inputs may be in either
@@ -84,14 +83,14 @@ class BoxDeviation(Deviation):
     def step(self, step, inputs):
         evaluation = self.network.evaluations[step]
         lower, upper = self.boxes[step](*((x.lower, x.upper) for x in inputs))
-        terms = self._terms_of_entries(step, evaluation, inputs, lower)
+        terms = self._terms_of_entries(step, evaluation, inputs, lower.shape)
         rounding = self._rounding(
-            DOUBLE, step, _twice(evaluation), inputs, 2.0 * terms, lower
+            DOUBLE, step, _twice(evaluation), inputs, 2.0 * terms, lower.shape
         )
         fits = np.logical_and.reduce([x.fits for x in inputs])
         if self.deployed is not None:
             rounding = rounding + self._rounding(
-                self.deployed, step, evaluation, inputs, terms, lower
+                self.deployed, step, evaluation, inputs, terms, lower.shape
             )
             fits &= norms_up(terms, "inf") < self.deployed.largest / 4
         ends = (
@@ -102,19 +101,16 @@ class BoxDeviation(Deviation):
             ends = evaluation.selection(ends)
         return TrackedBox(*ends, fits)
 
-    def _terms_of_entries(self, step, evaluation, inputs, like):
-        """Upper bounds of `t(|z|)` in the box, of the shape of the output."""
+    def _terms_of_entries(self, step, evaluation, inputs, shape):
+        """Upper bounds of `t(|z|)` in the box, for entries of that shape."""
         # Float64 is so exact that norms do.
         if self.deployed is not None and evaluation.absolute is not None:
             return self._sums(evaluation, inputs)
-        entries = math.prod(like.shape[1:])
-        terms = self._terms(step, evaluation, inputs, entries)
-        return _by_sample(terms, like)
+        terms = self._terms(step, evaluation, inputs, math.prod(shape[1:]))
+        return _for_entries(terms, shape)
 
-    def _rounding(self, form, step, evaluation, inputs, terms, like):
+    def _rounding(self, form, step, evaluation, inputs, terms, shape):
         """How far a step by itself may leave the box, entry by entry."""
-        none = np.zeros(len(like))
-        entries = math.prod(like.shape[1:])
         # Of terms of zero: what is lost to underflow.
         lost, _ = self._deviated(
             form,
@@ -122,26 +118,25 @@ class BoxDeviation(Deviation):
             step,
             evaluation,
             inputs,
-            none,
-            entries,
+            np.zeros(shape[0]),
+            math.prod(shape[1:]),
         )
         relative = form.gamma(evaluation.roundings) + evaluation.spread
         rounded = relative * terms if relative else 0.0
-        return (rounded + _by_sample(lost[:, 0], like)) * (1.0 + 2.0**-40)
+        return (rounded + _for_entries(lost[:, 0], shape)) * UP
 
     def _reach(self, step, i, x):
         return x.host
 
 
-def _by_sample(numbers, like):
-    """One number for each sample, as an array of the shape of another."""
-    numbers = numbers.reshape(-1, *[1] * (like.ndim - 1))
-    return np.broadcast_to(numbers, like.shape)
+def _for_entries(numbers, shape):
+    """One number for each sample, to broadcast against its entries."""
+    return numbers.reshape(-1, *[1] * (len(shape) - 1))
 
 
 def _twice(evaluation):
     """What `Evaluation.box` may round more than the values do."""
-    if not (evaluation.roundings or evaluation.spread):
+    if not evaluation.rounds:
         return evaluation
     return dataclasses.replace(
         evaluation,
