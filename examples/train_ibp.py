@@ -47,7 +47,8 @@ def build(recipe, data):
     base = conv_net(data.input_shape, data.classes, recipe)
     bound = keras_lipschitz.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
     model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
-    loss = keras_lipschitz.losses.WorstCaseCrossentropy(recipe.kappa[0])
+    kappa = None if recipe.kappa is None else recipe.kappa[0]
+    loss = keras_lipschitz.losses.WorstCaseCrossentropy(kappa)
     optimizer = keras.optimizers.Adam(recipe.learning_rate[0])
     model.compile(optimizer, loss=loss, metrics=training_run.METRICS)
     return model
@@ -58,15 +59,12 @@ def callbacks(recipe, data):
     from keras_lipschitz.datasets import EpochOrder
 
     start, end = recipe.learning_rate
-    return [
+    steered = [
         EpochOrder(data),
         steer.EpsilonSchedule(
             0.0,
             recipe.epsilon * recipe.training_epsilon,
             reached_at=recipe.epsilon_reached,
-        ),
-        steer.LossSchedule(
-            "kappa", *recipe.kappa, reached_at=recipe.epsilon_reached
         ),
         steer.LearningRateDecay(
             end,
@@ -75,6 +73,13 @@ def callbacks(recipe, data):
             begin_at=recipe.decay_begins,
         ),
     ]
+    if recipe.kappa is not None:
+        steered.append(
+            steer.LossSchedule(
+                "kappa", *recipe.kappa, reached_at=recipe.epsilon_reached
+            )
+        )
+    return steered
 
 
 if __name__ == "__main__":

@@ -4,8 +4,16 @@ import os
 import shlex
 
 
-def report(model, data, output, pgd=True):
+def report(model, data, output, pgd=True, radii=True):
     """Measures the trained model on the test set and saves it.
+
+    Args:
+        model: A `GloroModel`.
+        data: A `DataSet`.
+        output: The folder to save it in.
+        pgd: Whether it is attacked.
+        radii: Whether radii other than epsilon are asked for: see
+            `reporting.measure`.
 
     Returns:
         A dict of results, and one of arrays: each radius and prediction.
@@ -15,7 +23,7 @@ def report(model, data, output, pgd=True):
     from keras_lipschitz import evaluation
 
     x, y = data.arrays("test")
-    results, details = reporting.measure(model, x, y)
+    results, details = reporting.measure(model, x, y, radii)
     print(model.certificate)
     model.certificate.save(os.path.join(output, "certificate.json"))
     model.save(os.path.join(output, "model.keras"))

@@ -69,6 +69,7 @@ class IntervalBound(GlobalLipschitz):
     """
 
     per_sample = True
+    bounds_margins = True
 
     def __init__(self, clip=None, radius_steps=12, **kwargs):
         super().__init__(norm="inf", **kwargs)

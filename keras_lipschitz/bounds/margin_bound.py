@@ -25,11 +25,14 @@ class MarginBound(keras.layers.Layer):
 
     Attributes:
         per_sample: Whether the bound looks at the inputs.
+        bounds_margins: Whether it bounds margins themselves, by a method
+            `worst_margins`, and slack is what the logits leave of them.
         norm: The norm of the input's perturbation, `2` or `"inf"`.
         graph: The `Graph` of the classifier, from `attach` on.
     """
 
     per_sample = False
+    bounds_margins = False
     norm = 2
 
     def __init__(self, **kwargs):

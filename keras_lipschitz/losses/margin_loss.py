@@ -25,6 +25,9 @@ class MarginLoss(keras.losses.Loss):
             `y`; `"logits"`: that of every logit `f_i` by itself.
         epsilon: The radius of the slack: a number, or `None` for the model's
             own, `training_epsilon` while it trains.
+        worst_case_only: Whether only differences of `logits + slack` count.
+            From a bound of margins themselves, such as `IntervalBound`, the
+            loss then gets these in place of the logits, and slack of zero.
 
     Input shape:
         `y_true`: `(batch,)` or `(batch, 1)` with classes as integers, or
@@ -51,6 +54,7 @@ class MarginLoss(keras.losses.Loss):
     needs_slack = True
     slack_of = "margins"
     epsilon = None
+    worst_case_only = False
 
     def __init__(self, reduction="sum_over_batch_size", name=None, **kwargs):
         super().__init__(name=name, reduction=reduction, **kwargs)

@@ -17,13 +17,14 @@ class WorstCaseCrossentropy(MarginLoss):
 
     With an `IntervalBound` this is training by interval bound propagation: a
     network learns with `kappa` falling from 1 and the radius rising from 0.
-    `kappa` is a variable that `LossSchedule` moves.
+    `kappa` is a variable that `LossSchedule` moves. With `kappa=None` only the
+    worst case counts, and a step leaves the gradient of the plain logits out.
 
     The value is NaN for a label that is no class.
 
     Args:
-        kappa: Number from 0 to 1, the share of the plain cross-entropy.
-            Defaults to `0.5`.
+        kappa: Number from 0 to 1, the share of the plain cross-entropy, or
+            `None` for a loss that never has one. Defaults to `0.5`.
         reduction: As for `keras.losses.Loss`.
         name: String. Defaults to `"worst_case_crossentropy"`.
         **kwargs: Base loss keyword arguments.
@@ -59,10 +60,18 @@ class WorstCaseCrossentropy(MarginLoss):
         **kwargs,
     ):
         super().__init__(name=name, reduction=reduction, **kwargs)
-        self.kappa = kappa
+        self.worst_case_only = kappa is None
+        if not self.worst_case_only:
+            self.kappa = kappa
 
     def margin_loss(self, logits, slack, is_label):
         worst = logits + ops.where(is_label, 0.0, slack)
+        worst = crossentropy(worst, is_label)
+        if self.worst_case_only:
+            return worst
         share = ops.cast(self.kappa, logits.dtype)
         clean = crossentropy(logits, is_label)
-        return share * clean + (1.0 - share) * crossentropy(worst, is_label)
+        return share * clean + (1.0 - share) * worst
+
+    def get_config(self):
+        return {"kappa": None, **super().get_config()}

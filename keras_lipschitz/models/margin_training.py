@@ -101,32 +101,65 @@ class MarginTraining(keras.Model):
         return super().compute_loss(x, y, y_pred, sample_weight, training)
 
     def _seen_by_loss(self, x, y, y_pred, training):
-        """The outputs, or logits and slack for a loss that asks for these."""
+        """The outputs, or logits and slack for a loss that asks for these.
+
+        A loss of worst cases alone gets those, as logits, where the bound
+        gives them: nothing then is differentiated that cancels.
+        """
         if not self._loss_needs_slack():
             return y_pred
         (loss,) = keras.tree.flatten(self.loss)
+        if loss.worst_case_only and self.bound.bounds_margins:
+            worst = self._worst_for(loss, x, y, y_pred, training)
+            return ops.concatenate([worst, ops.zeros_like(worst)], axis=1)
         slack = self._slack_for(loss, x, y, y_pred, training)
         return ops.concatenate([y_pred[:, :-1], slack], axis=1)
 
+    def _worst_for(self, loss, x, y, y_pred, training):
+        """The worst margins against the label, whatever the logits."""
+        label = self._known_label(y)
+        reach = self._reach_for(loss, y_pred, training)
+        if reach is not None:
+            worst = reach.margins(label)
+        else:
+            worst = self.bound.worst_margins(
+                self._inputs_of(x),
+                label,
+                self._radius_for(loss, training),
+                training,
+            )
+        is_label = ops.arange(self.classes, dtype="int32") == label[:, None]
+        return ops.where(is_label, 0.0, worst)
+
     def _slack_for(self, loss, x, y, y_pred, training):
-        of_logits, anchor = loss.slack_of == "logits", ()
-        if not of_logits:
-            # A label that is no class is the loss's to tell.
-            anchor = (ops.maximum(class_indices(y, self.classes), 0),)
-        own = loss.epsilon is None
-        reach = carried(y_pred) if own and training else None
+        of_logits = loss.slack_of == "logits"
+        anchor = () if of_logits else (self._known_label(y),)
+        reach = self._reach_for(loss, y_pred, training)
         if reach is not None:
             return reach.logit_slack() if of_logits else reach.slack(*anchor)
-        bottom = self.bottom
-        radius = bottom.training_epsilon if training else bottom.epsilon
         slack = self.bound.logit_slack if of_logits else self.bound.slack
         return slack(
             y_pred[:, :-1],
             *anchor,
-            radius if own else loss.epsilon,
+            self._radius_for(loss, training),
             training=training,
             inputs=self._inputs_of(x),
         )
+
+    def _known_label(self, y):
+        # A label that is no class is the loss's to tell.
+        return ops.maximum(class_indices(y, self.classes), 0)
+
+    def _reach_for(self, loss, y_pred, training):
+        """What was found of these outputs at the radius of the loss."""
+        own = loss.epsilon is None
+        return carried(y_pred) if own and training else None
+
+    def _radius_for(self, loss, training):
+        if loss.epsilon is not None:
+            return loss.epsilon
+        bottom = self.bottom
+        return bottom.training_epsilon if training else bottom.epsilon
 
     def _loss_needs_slack(self):
         given = keras.tree.flatten(self.loss)

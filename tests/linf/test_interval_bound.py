@@ -266,6 +266,70 @@ def test_plain_networks_learn_to_certify(trained):
 
 
 @multi_backend
+@pytest.mark.parametrize(
+    "bound, radius, share",
+    [
+        ("interval", 0.05, 0.0),
+        ("global", 0.05, 0.0),
+        # Then there is no worse case.
+        ("interval", 0.0, 1.0),
+    ],
+)
+def test_worst_case_alone_teaches_what_a_share_of_zero_does(
+    bound, radius, share
+):
+    x, y = small_images()
+    taught = []
+    for kappa in (share, None):
+        keras.utils.set_random_seed(0)
+        model = kl.GloroModel(
+            plain_network(),
+            0.05,
+            bound=IntervalBound() if bound == "interval" else None,
+            training_epsilon=radius,
+            norm="inf",
+        )
+        before = model.base.get_weights()
+        model.compile(
+            keras.optimizers.SGD(0.01),
+            kl.losses.WorstCaseCrossentropy(kappa),
+            jit_compile=False,
+        )
+        loss = model.train_on_batch(x[:32], y[:32])
+        steps = [
+            new - old
+            for new, old in zip(model.base.get_weights(), before, strict=True)
+        ]
+        assert all(np.abs(step).max() > 0 for step in steps)
+        taught.append([np.asarray(loss), *steps])
+    for one, other in zip(*taught, strict=True):
+        scale = np.abs(one).max()
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize("kappa, walks", [(0.0, 3), (None, 2)])
+def test_worst_case_alone_leaves_the_gradient_of_logits_out(kappa, walks):
+    import tensorflow as tf
+
+    # The middle and the radius of each box, and the image.
+    x, y = small_images()
+    model = kl.GloroModel(plain_network(), 0.05, bound=IntervalBound())
+    loss = kl.losses.WorstCaseCrossentropy(kappa)
+    model.compile("sgd", loss, jit_compile=False)
+
+    @tf.function
+    def gradient():
+        with tf.GradientTape() as tape:
+            y_pred = model(x, training=True)
+            loss = model.compute_loss(x, y, y_pred, training=True)
+        return tape.gradient(loss, model.trainable_weights)
+
+    graph = gradient.get_concrete_function().graph
+    kinds = [operation.type for operation in graph.get_operations()]
+    assert kinds.count("Conv2DBackpropFilter") == walks
+
+
+@multi_backend
 def test_radii_that_are_compared_take_one_pass_each(trained, monkeypatch):
     passes, walk = [], IntervalBound._body_box
 

@@ -69,6 +69,22 @@ def test_losses_are_what_they_say(name):
     assert np.isfinite(zero).all()
 
 
+def test_worst_case_alone_has_no_share_to_move():
+    loss = kl.losses.WorstCaseCrossentropy(kappa=None)
+    given = np.array([[2.0, 1.0, 0.0, 0.5]], "float32")
+    expected = slow_worst(given[0, :2], given[0, 2:], 0, 0.0)
+    again = type(loss).from_config(loss.get_config())
+    assert again.get_config() == loss.get_config()
+    for one in (loss, again):
+        assert float(one(np.array([0]), given)) == pytest.approx(expected)
+    model = kl.GloroModel(small_net(), 0.05, bound=kl.bounds.IntervalBound())
+    model.compile(optimizer(), loss=loss)
+    x, y = small_images()
+    schedule = kl.callbacks.LossSchedule("kappa", 1.0, 0.0)
+    with pytest.raises(ValueError, match="'kappa'.*variable of that name"):
+        model.fit(x, y, callbacks=[schedule], verbose=0)
+
+
 @multi_backend
 def test_annealing_moves_all_layers_and_the_weight_of_the_loss():
     model = kl.GloroModel(small_net(), 0.05, norm="inf")

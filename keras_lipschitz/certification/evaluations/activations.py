@@ -179,7 +179,7 @@ def relu(layer, step):
         compute,
         roundings=2 if slope else 0,
         spread=spread_of(slope, largest or 0.0),
-        box=kinked_box(compute),
+        box=increasing_box(compute),
     )
 
 
@@ -190,7 +190,7 @@ def leaky_relu(layer, step):
         compute,
         roundings=2,
         spread=spread_of(layer.negative_slope),
-        box=kinked_box(compute),
+        box=increasing_box(compute),
     )
 
 

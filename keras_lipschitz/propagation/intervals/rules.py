@@ -38,6 +38,7 @@ register_interval_rule(
     ScaledGlobalAveragePooling2D,
     layers.Add,
     layers.Average,
+    layers.LeakyReLU,
     layers.Maximum,
     layers.Minimum,
 )(increasing)
@@ -71,26 +72,26 @@ def activation(layer, x):
     return activated(layer.activation, x)
 
 
-@register_interval_rule(layers.ReLU, layers.LeakyReLU, layers.PReLU)
-def kinked(layer, x):
-    """Monotone on each side of zero, where it is zero."""
-    if getattr(layer, "threshold", 0) != 0:
+@register_interval_rule(layers.ReLU)
+def relu(layer, x):
+    if layer.threshold != 0:
         raise cannot_bound(
             layer,
             "with a threshold other than 0 it jumps. Received: "
             f"threshold={layer.threshold}",
         )
+    return increasing(layer, x)
+
+
+@register_interval_rule(layers.PReLU, layers.ELU)
+def kinked(layer, x):
+    """Monotone on each side of zero, where it is zero."""
     ends = monotone(layer, x)
     crosses = (x.lower < 0.0) & (x.upper > 0.0)
     return Box(
         ops.where(crosses, ops.minimum(ends.lower, 0.0), ends.lower),
         ops.where(crosses, ops.maximum(ends.upper, 0.0), ends.upper),
     )
-
-
-@register_interval_rule(layers.ELU)
-def elu(layer, x):
-    return kinked(layer, x)
 
 
 @register_interval_rule(LInfDist)
