@@ -35,6 +35,7 @@ class IBPRecipe:
         decay: Shape of its way from first to last.
         decay_begins: Fraction of the run for which it stays.
         augmentation: Steps of `keras_lipschitz.datasets.augmentation`.
+        augmented: Fraction of the run in which there is any.
         published: The certified accuracy in a paper, if any.
     """
 
@@ -55,6 +56,7 @@ class IBPRecipe:
     decay: str = "cosine"
     decay_begins: float = 0.5
     augmentation: tuple = (augment.RandomShift(1),)
+    augmented: float = 1.0
     published: float = None
 
 
@@ -125,6 +127,7 @@ FASHION_MNIST_01 = IBPRecipe(
     steepness=10.0,
     initial_scale=0.2,
     epochs=110,
+    augmented=0.62,
 )
 
 RECIPES = {

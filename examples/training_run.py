@@ -120,6 +120,7 @@ def train_and_report(
 def load_data(recipe, arguments):
     from keras_lipschitz import datasets
 
+    augmented = getattr(recipe, "augmented", None)
     return datasets.load(
         recipe.data,
         validation=0.1 if recipe.data == "digits" else 1 / 12,
@@ -127,6 +128,7 @@ def load_data(recipe, arguments):
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation,
         data_dir=arguments.data_dir,
+        augmented_epochs=augmented and round(augmented * recipe.epochs),
     )
 
 

@@ -1,3 +1,5 @@
+import math
+
 import keras
 import numpy as np
 
@@ -21,6 +23,8 @@ class DataSet:
         batch_size: Integer.
         augmentation: Sequence of the steps in
             `keras_lipschitz.datasets.augmentation`, for training alone.
+        augmented_epochs: Number of the epoch from which on there is none, or
+            `None`.
 
     Attributes:
         train: Batches for `fit`, in a new order every epoch.
@@ -39,6 +43,7 @@ class DataSet:
         seed=0,
         batch_size=256,
         augmentation=(),
+        augmented_epochs=None,
     ):
         _check_batch_size(batch_size)
         self.name = name
@@ -53,7 +58,11 @@ class DataSet:
         self.class_names = raw.class_names
         self.classes = len(raw.class_names)
         self.train = training_batches(
-            *self._parts["train"], batch_size, seed, tuple(augmentation)
+            *self._parts["train"],
+            batch_size,
+            seed,
+            tuple(augmentation),
+            math.inf if augmented_epochs is None else augmented_epochs,
         )
         self.validation = ordered_batches(
             *self._parts["validation"], batch_size

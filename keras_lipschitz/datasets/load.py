@@ -28,6 +28,7 @@ def load(
     augmentation=(),
     data_dir=None,
     image_size=None,
+    augmented_epochs=None,
 ):
     """Loads a data set as batches to train, to choose and to report.
 
@@ -53,6 +54,9 @@ def load(
             `keras_lipschitz.datasets.augmentation`. Defaults to none.
         data_dir: Folder with local files. Defaults to `None`.
         image_size: `(height, width)` of the images of a folder.
+        augmented_epochs: Number of the epoch, from 0, from which on training
+            images are seen as they are: a network that hardly fits them gains
+            by that at the end. Defaults to `None`, never.
 
     Returns:
         A `DataSet` with `train`, `validation` and `test`.
@@ -66,7 +70,15 @@ def load(
     ```
     """
     raw = _read(name, data_dir, image_size)
-    return DataSet(name, raw, validation, seed, batch_size, augmentation)
+    return DataSet(
+        name,
+        raw,
+        validation,
+        seed,
+        batch_size,
+        augmentation,
+        augmented_epochs,
+    )
 
 
 def _read(name, data_dir, image_size):

@@ -12,7 +12,9 @@ from keras_lipschitz.datasets.raw_data import scaled
 _AHEAD = 4
 
 
-def training_batches(x, y, batch_size, seed, augmentation=()):
+def training_batches(
+    x, y, batch_size, seed, augmentation=(), augmented_epochs=math.inf
+):
     """Batches in a new order every epoch.
 
     The order, and what the augmentation does, depend on the seed and on the
@@ -26,14 +28,17 @@ def training_batches(x, y, batch_size, seed, augmentation=()):
         seed: Integer.
         augmentation: Sequence of the steps in
             `keras_lipschitz.datasets.augmentation`.
+        augmented_epochs: Number of the epoch from which on images are seen as
+            they are.
 
     Returns:
         A `tf.data.Dataset`, or a `keras.utils.PyDataset` where TensorFlow is
         not installed.
     """
-    if tensorflow_is_installed():
-        return _tf_training_batches(x, y, batch_size, seed, augmentation)
-    return ShuffledBatches(x, y, batch_size, seed, augmentation)
+    made = (
+        _tf_training_batches if tensorflow_is_installed() else ShuffledBatches
+    )
+    return made(x, y, batch_size, seed, augmentation, augmented_epochs)
 
 
 def ordered_batches(x, y, batch_size):
@@ -55,7 +60,9 @@ def tensorflow_is_installed():
     return True
 
 
-def _tf_training_batches(x, y, batch_size, seed, augmentation):
+def _tf_training_batches(
+    x, y, batch_size, seed, augmentation, augmented_epochs
+):
     import tensorflow as tf
 
     steps = math.ceil(len(x) / batch_size)
@@ -77,9 +84,18 @@ def _tf_training_batches(x, y, batch_size, seed, augmentation):
 
     def one_batch(step, indices):
         batch = tf.cast(tf.gather(images, indices), "float32") * scale
+        if augmentation:
+            batch = tf.cond(
+                tf.cast(step // steps, "float64") < augmented_epochs,
+                lambda: changed(batch, step),
+                lambda: batch,
+            )
+        return batch, tf.gather(labels, indices)
+
+    def changed(batch, step):
         for i, change in enumerate(augmentation):
             batch = change(batch, [seed + 1 + i, step])
-        return batch, tf.gather(labels, indices)
+        return batch
 
     dataset = tf.data.Dataset.range(1).flat_map(one_epoch)
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(steps))
@@ -110,15 +126,26 @@ class ShuffledBatches(keras.utils.PyDataset):
         batch_size: Integer.
         seed: Integer, or `None` to keep the order of the arrays.
         augmentation: As for `training_batches`.
+        augmented_epochs: Likewise.
         **kwargs: As for `keras.utils.PyDataset`.
     """
 
-    def __init__(self, x, y, batch_size, seed, augmentation=(), **kwargs):
+    def __init__(
+        self,
+        x,
+        y,
+        batch_size,
+        seed,
+        augmentation=(),
+        augmented_epochs=math.inf,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.x, self.y = x, y
         self.batch_size = batch_size
         self.seed = seed
         self.augmentation = augmentation
+        self.augmented_epochs = augmented_epochs
         self.epoch = 0
         self._order = None, None
         self._threads = concurrent.futures.ThreadPoolExecutor(_AHEAD)
@@ -146,7 +173,8 @@ class ShuffledBatches(keras.utils.PyDataset):
             some = self._order_of(epoch)[some]
         batch = scaled(self.x[some])
         rng = np.random.default_rng([self.seed or 0, epoch, index])
-        for change in self.augmentation:
+        is_augmented = epoch < self.augmented_epochs
+        for change in self.augmentation if is_augmented else ():
             batch = change.on_arrays(batch, rng).astype("float32")
         return batch, self.y[some]
 

@@ -49,3 +49,24 @@ def test_what_fails_ahead_fails_where_it_is_asked_for():
     assert batches[0][0].shape == batches[1][0].shape == (8, 2, 2, 1)
     with pytest.raises(ValueError, match="too few"):
         batches[2]
+
+
+@pytest.mark.parametrize("kind", ["tf", "arrays"])
+def test_augmentation_ends_with_an_epoch(kind):
+    x = np.linspace(0.1, 1.0, 20, dtype="float32")[:, None, None, None]
+    x = np.broadcast_to(x, (20, 3, 3, 1))
+    made = {
+        "tf": pipelines.training_batches,
+        "arrays": pipelines.ShuffledBatches,
+    }
+    batches = made[kind](
+        x, np.arange(20), 8, 0, [augment.RandomNoise(0.1)], augmented_epochs=2
+    )
+    for epoch in range(4):
+        if kind == "arrays":
+            batches.epoch = epoch
+        seen = list(batches) if kind == "tf" else [batches[i] for i in range(3)]
+        images, labels = map(np.concatenate, zip(*seen, strict=True))
+        assert sorted(labels) == list(range(20))
+        same = np.array_equal(images, x[labels])
+        assert same == (epoch >= 2)
