@@ -31,7 +31,8 @@ def test_pixels_far_from_a_threshold_are_known(recipes):
             np.testing.assert_allclose(compared, expected, atol=1e-5)
 
 
-def test_trains(recipes, tmp_path):
+@pytest.mark.parametrize("kappa, learns", [((1.0, 0.0), True), (None, False)])
+def test_trains(kappa, learns, recipes, tmp_path):
     import train_ibp
 
     random = np.random.default_rng(0)
@@ -44,11 +45,14 @@ def test_trains(recipes, tmp_path):
     data = kl.datasets.load(f"npz:{path}", validation=0.1, batch_size=32)
     recipe = dataclasses.replace(
         recipes.RECIPES["digits_ibp"],
-        thresholds=(0.4,),
+        thresholds=(0.33,),
+        kappa=kappa,
+        learn_thresholds=learns,
         learning_rate=(1e-2, 1e-3),
         epsilon_reached=0.5,
     )
     model = train_ibp.build(recipe, data)
+    thresholds = model.base.get_layer("comparisons").get_weights()
     history = model.fit(
         data.train,
         epochs=6,
@@ -56,7 +60,10 @@ def test_trains(recipes, tmp_path):
         verbose=0,
         shuffle=False,
     ).history
-    assert history["kappa"][-1] == 0.0
+    if kappa:
+        assert history["kappa"][-1] == 0.0
+    moved = model.base.get_layer("comparisons").get_weights()
+    assert learns != np.array_equal(moved[1], thresholds[1])
     assert history["training_epsilon"][-1] == pytest.approx(0.1)
     images, labels = data.arrays("test")
     assert np.mean(model.predict_certified(images).label == labels) > 0.9
