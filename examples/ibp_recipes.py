@@ -112,17 +112,15 @@ def conv_net(input_shape, classes, recipe):
 # leaves that state sooner: after 395 of 474 steps 36, 73, 77 and 79 % of a
 # validation set were certified with kernels of 1, 0.5, 0.25 and 0.1 times He's,
 # on Fashion-MNIST 59, 70 and 69 % with 1, 0.35 and 0.12. A learning rate of
-# 4e-3 and the radius reached at 0.08 of the run lost 1 % on MNIST.
+# 4e-3 and the radius reached at 0.08 of the run lost 1 % on MNIST. A first
+# threshold that the box of the background does not reach is worth 1 % on
+# Fashion-MNIST, and images that are not moved any more in the end 2 %.
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,
     thresholds=(0.32, 0.5, 0.68),
     learn_thresholds=True,
     kappa=(1.0, 0.0),
-)
-# Background and ink are then known, and stay so: thresholds need not move.
-MNIST_03_FAST = IBPRecipe(
-    data="mnist", epsilon=0.3, thresholds=(0.33, 0.5, 0.67), augmented=0.5
 )
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
@@ -136,7 +134,6 @@ FASHION_MNIST_01 = IBPRecipe(
 
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
-    "mnist_0.3_ibp_fast": MNIST_03_FAST,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
     "digits_ibp": dataclasses.replace(
         FASHION_MNIST_01,
