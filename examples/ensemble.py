@@ -51,7 +51,11 @@ def main():
     model = together(arguments.runs, arguments.mirrored, arguments.shifted)
     os.makedirs(arguments.output, exist_ok=True)
     numbers, _ = training_report.report(
-        model, data, arguments.output, not arguments.no_pgd, radii=False
+        model,
+        data,
+        arguments.output,
+        pgd=not arguments.no_pgd,
+        radii=False,
     )
     results = {
         "recipe": " + ".join(run["recipe"] for run in runs),

@@ -120,7 +120,8 @@ def train_and_report(
 def load_data(recipe, arguments):
     from keras_lipschitz import datasets
 
-    augmented = getattr(recipe, "augmented", None)
+    # Recipes of other scripts move their images to the end.
+    augmented = getattr(recipe, "augmented", 1.0)
     return datasets.load(
         recipe.data,
         validation=0.1 if recipe.data == "digits" else 1 / 12,
@@ -128,7 +129,7 @@ def load_data(recipe, arguments):
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation,
         data_dir=arguments.data_dir,
-        augmented_epochs=augmented and round(augmented * recipe.epochs),
+        augmented_epochs=round(augmented * recipe.epochs),
     )
 
 

@@ -1,4 +1,5 @@
 import math
+import numbers
 
 import keras
 import numpy as np
@@ -23,8 +24,8 @@ class DataSet:
         batch_size: Integer.
         augmentation: Sequence of the steps in
             `keras_lipschitz.datasets.augmentation`, for training alone.
-        augmented_epochs: Number of the epoch from which on there is none, or
-            `None`.
+        augmented_epochs: Number of the epoch, from 0, from which on there is
+            none. Defaults to infinity.
 
     Attributes:
         train: Batches for `fit`, in a new order every epoch.
@@ -43,9 +44,10 @@ class DataSet:
         seed=0,
         batch_size=256,
         augmentation=(),
-        augmented_epochs=None,
+        augmented_epochs=math.inf,
     ):
         _check_batch_size(batch_size)
+        _check_augmented_epochs(augmented_epochs)
         self.name = name
         held_out = _count(validation, len(raw.x_train))
         order = np.random.default_rng(seed).permutation(len(raw.x_train))
@@ -62,7 +64,7 @@ class DataSet:
             batch_size,
             seed,
             tuple(augmentation),
-            math.inf if augmented_epochs is None else augmented_epochs,
+            augmented_epochs,
         )
         self.validation = ordered_batches(
             *self._parts["validation"], batch_size
@@ -149,4 +151,16 @@ def _check_batch_size(batch_size):
         raise ValueError(
             "`batch_size` should be a positive integer. Received: "
             f"batch_size={batch_size!r}"
+        )
+
+
+def _check_augmented_epochs(augmented_epochs):
+    if (
+        isinstance(augmented_epochs, bool)
+        or not isinstance(augmented_epochs, numbers.Real)
+        or not augmented_epochs >= 0
+    ):
+        raise ValueError(
+            "`augmented_epochs` should be a number of epochs, at least 0. "
+            f"Received: augmented_epochs={augmented_epochs!r}"
         )

@@ -1,3 +1,4 @@
+import math
 import os
 
 import numpy as np
@@ -28,7 +29,7 @@ def load(
     augmentation=(),
     data_dir=None,
     image_size=None,
-    augmented_epochs=None,
+    augmented_epochs=math.inf,
 ):
     """Loads a data set as batches to train, to choose and to report.
 
@@ -56,7 +57,7 @@ def load(
         image_size: `(height, width)` of the images of a folder.
         augmented_epochs: Number of the epoch, from 0, from which on training
             images are seen as they are: a network that hardly fits them gains
-            by that at the end. Defaults to `None`, never.
+            by that at the end. Defaults to infinity, never.
 
     Returns:
         A `DataSet` with `train`, `validation` and `test`.

@@ -418,3 +418,9 @@ def test_bad_arrays(tmp_path, change, message):
 def test_unknown_part(npz):
     with pytest.raises(ValueError, match="`part` should be"):
         datasets.load(npz[0]).arrays("dev")
+
+
+@pytest.mark.parametrize("epochs", [-1, float("nan"), None, "3", True])
+def test_augmented_epochs_that_are_no_number_are_refused(epochs):
+    with pytest.raises(ValueError, match="`augmented_epochs`.*Received"):
+        datasets.load("digits", augmented_epochs=epochs)
