@@ -43,12 +43,23 @@ class IntervalBound(GlobalLipschitz):
     While a net of l_inf distances trains at a finite `p`, distances count as
     1-Lipschitz, which is an estimate.
 
+    What a box leaves open can be decided with `branches`: linear relaxations
+    of the ReLUs, whose slopes are sought, prove more than boxes, and where they
+    do not either, the box is cut where a ReLU bends.
+
     Args:
         clip: Pair of numbers, or `None`. Inputs are known to lie between the
             two, in units of the model's input; what an attack does beyond does
             not count. Defaults to `None`.
         radius_steps: Integer, how many radii are tried for each sample where
             its certified radius is asked for. Defaults to `12`.
+        branches: Integer, into how many parts the box of a sample may be taken
+            where it is open whether the model's `epsilon` holds; `0` for none.
+            On the host alone, where what is answered is proved: what training
+            and exports compute is the box. Takes from a tenth of a second to
+            seconds for each such sample, and helps networks of ReLUs, few of
+            which change sign within a box, as after training with this bound.
+            Defaults to `0`.
         **kwargs: Base layer keyword arguments.
 
     Example:
@@ -66,15 +77,18 @@ class IntervalBound(GlobalLipschitz):
         - [Zhang et al., Towards Certifying L-infinity Robustness using Neural
           Networks with L-inf-dist Neurons, ICML 2021](
           https://arxiv.org/abs/2102.05363)
+        - [Wang et al., Beta-CROWN: Efficient Bound Propagation with Per-neuron
+          Split Constraints, NeurIPS 2021](https://arxiv.org/abs/2103.06624)
     """
 
     per_sample = True
     bounds_margins = True
 
-    def __init__(self, clip=None, radius_steps=12, **kwargs):
+    def __init__(self, clip=None, radius_steps=12, branches=0, **kwargs):
         super().__init__(norm="inf", **kwargs)
         self.clip = None if clip is None else check_range("clip", clip)
         self.radius_steps = check_count("radius_steps", radius_steps)
+        self.branches = check_count("branches", branches)
 
     def attach(self, base):
         super().attach(base)
@@ -168,6 +182,7 @@ class IntervalBound(GlobalLipschitz):
             epsilon,
             self.clip,
             self.radius_steps,
+            self.branches,
         )
 
     def get_config(self):
@@ -177,4 +192,5 @@ class IntervalBound(GlobalLipschitz):
             **config,
             "clip": self.clip,
             "radius_steps": self.radius_steps,
+            "branches": self.branches,
         }

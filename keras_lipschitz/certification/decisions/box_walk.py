@@ -28,11 +28,19 @@ class TrackedBox:
         upper: Likewise.
         fits: Boolean array `(batch,)`: nothing up to here can overflow in the
             deployed format. Where something can, the box says nothing of it.
+        terms: Array that broadcasts to the ends: the sums of the absolute
+            terms of entries in the box, before an activation.
+        rounding: Likewise: how far any arithmetic in question, or that on the
+            host, may be from exact arithmetic on the same inputs.
+        unselected: The ends before an activation that selects.
     """
 
     lower: np.ndarray
     upper: np.ndarray
     fits: np.ndarray
+    terms: np.ndarray | float = 0.0
+    rounding: np.ndarray | float = 0.0
+    unselected: tuple | None = None
 
     @property
     def value(self):
@@ -97,9 +105,10 @@ class BoxWalk(Deviation):
             np.nextafter(lower - rounding, -np.inf),
             np.nextafter(upper + rounding, np.inf),
         )
+        unselected = ends
         if evaluation.selection is not None:
             ends = evaluation.selection(ends)
-        return TrackedBox(*ends, fits)
+        return TrackedBox(*ends, fits, terms, rounding, unselected)
 
     def _terms_of_entries(self, step, evaluation, inputs, shape):
         """Upper bounds of `t(|z|)` in the box, for entries of that shape."""

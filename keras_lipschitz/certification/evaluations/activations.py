@@ -8,6 +8,7 @@ import numpy as np
 from keras import layers
 from scipy import special
 
+from keras_lipschitz.certification.evaluations.evaluation import IDENTITY
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import kinked_box
@@ -80,6 +81,14 @@ _SELECTIONS = _by_function(
         "relu6": functools.partial(_relu, max_value=6.0),
     }
 )
+_KINKS = _by_function(
+    {
+        "hard_tanh": (-1.0, 1.0),
+        "linear": (),
+        "relu": (0.0,),
+        "relu6": (0.0, 6.0),
+    }
+)
 _LEAKY = _by_function(
     {"leaky_relu": functools.partial(_relu, negative_slope=_LEAK)}
 )
@@ -113,7 +122,13 @@ def evaluation_of_activation(activation):
     function = keras.activations.get(activation)
     if function in _SELECTIONS:
         compute = _SELECTIONS[function]
-        return Evaluation(compute, box=increasing_box(compute))
+        return Evaluation(
+            compute,
+            box=increasing_box(compute),
+            affine=IDENTITY if _KINKS[function] in ((), (0.0,)) else None,
+            rectifies=compute is _relu,
+            kinks=_KINKS[function],
+        )
     if function in _LEAKY:
         compute = _LEAKY[function]
         return Evaluation(
@@ -171,6 +186,7 @@ def activation(layer, step):
 @register_evaluation(layers.ReLU)
 def relu(layer, step):
     slope, largest = layer.negative_slope or 0.0, layer.max_value
+    rectifies = not slope and largest is None
 
     def compute(x):
         return _relu(x, slope, largest)
@@ -180,6 +196,9 @@ def relu(layer, step):
         roundings=2 if slope else 0,
         spread=spread_of(slope, largest or 0.0),
         box=increasing_box(compute),
+        affine=IDENTITY if rectifies else None,
+        rectifies=rectifies,
+        kinks=(0.0,) if largest is None else (0.0, largest),
     )
 
 

@@ -1,11 +1,39 @@
 """What one layer computes, in float64, and how often it rounds."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 
 import numpy as np
+from scipy import sparse
 
 _EVALUATIONS = {}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Affine:
+    """A linear map and a constant: what a layer is before its activation.
+
+    Args:
+        matrices: Function `step -> matrices`: for each input an array, of
+            NumPy or `scipy.sparse`, `(entries of the output, entries of the
+            input)`.
+        constant: Array, what the layer makes of zeros. Broadcast to the
+            output.
+    """
+
+    matrices: Callable
+    constant: np.ndarray | float = 0.0
+
+
+def entries(shape):
+    """How many entries a tensor has, without the batch."""
+    return math.prod(shape[1:])
+
+
+IDENTITY = Affine(
+    lambda step: (sparse.eye_array(entries(step.output_shapes[0])),)
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,6 +71,11 @@ class Evaluation:
         selection: Function of such a pair, or `None`: what follows `box` where
             the layer ends with an activation that compares, selects and rounds
             nothing. What was rounded before may be lost in it.
+        affine: `Affine`, or `None` for a layer that is none, its activation
+            aside.
+        rectifies: Whether the activation is `max(x, 0)`.
+        kinks: Tuple of where the activation, if it is linear in between, is
+            not smooth; `None` where it is not.
     """
 
     compute: Callable
@@ -55,6 +88,9 @@ class Evaluation:
     refusal: str | None = None
     box: Callable | None = None
     selection: Callable | None = None
+    affine: Affine | None = None
+    rectifies: bool = False
+    kinks: tuple | None = None
 
     @property
     def rounds(self):
@@ -78,6 +114,9 @@ class Evaluation:
             refusal=self.refusal or after.refusal,
             box=box,
             selection=selection,
+            affine=after.affine and self.affine,
+            rectifies=after.rectifies,
+            kinks=after.kinks,
         )
 
 

@@ -1,8 +1,11 @@
 """Layers with a kernel."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from keras import layers
+from scipy import sparse
 
 from keras_lipschitz.certification.evaluations.absolute_norm import (
     absolute_norm,
@@ -13,7 +16,9 @@ from keras_lipschitz.certification.evaluations.activations import (
 from keras_lipschitz.certification.evaluations.batch_convolution import (
     batch_convolution,
 )
+from keras_lipschitz.certification.evaluations.evaluation import Affine
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import entries
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
 )
@@ -21,6 +26,8 @@ from keras_lipschitz.certification.evaluations.host import host_array
 from keras_lipschitz.certification.norms.operators import (
     CircularConvolutionOperator,
 )
+from keras_lipschitz.certification.norms.operators import ConvolutionOperator
+from keras_lipschitz.certification.norms.operators import DenseOperator
 from keras_lipschitz.certification.norms.operators import operator_of
 from keras_lipschitz.ops.circular_convolution import CircularConvolutionMap
 from keras_lipschitz.ops.linear_maps import ConvolutionMap
@@ -60,7 +67,9 @@ def einsum_dense(layer, step):
     def apply(x, kernel):
         return np.einsum(layer.equation, x, kernel, optimize=True)
 
-    return _evaluation(layer, operator, apply, host_array(layer.kernel))
+    evaluation = _evaluation(layer, operator, apply, host_array(layer.kernel))
+    # Axes may change places.
+    return dataclasses.replace(evaluation, affine=None)
 
 
 def _convolution(layer, operator, data_format):
@@ -73,7 +82,7 @@ def _convolution(layer, operator, data_format):
 
     rank = operator.kernel.ndim - 2
     shape = (-1, *[1] * rank) if first else (-1,)
-    return _evaluation(layer, operator, apply, operator.kernel, shape)
+    return _evaluation(layer, operator, apply, operator.kernel, shape, first)
 
 
 def convolve(operator, x):
@@ -83,7 +92,9 @@ def convolve(operator, x):
     return batch_convolution(operator, x)
 
 
-def _evaluation(layer, operator, apply, kernel, bias_shape=None):
+def _evaluation(
+    layer, operator, apply, kernel, bias_shape=None, channels_first=False
+):
     bias = getattr(layer, "bias", None)
     bias = np.zeros(1) if bias is None else host_array(bias)
     if bias_shape is not None:
@@ -104,8 +115,29 @@ def _evaluation(layer, operator, apply, kernel, bias_shape=None):
         gain=absolute_norm(operator),
         refusal=refusal_of(layer),
         box=box,
+        affine=_affine(operator, bias, channels_first),
     )
     return linear.then(evaluation_of_activation(layer.activation))
+
+
+def _affine(operator, bias, first):
+    """The layer without its activation, or `None` where it is no matrix."""
+    if isinstance(operator, DenseOperator):
+
+        def matrices(step):
+            copies = entries(step.input_shapes[0]) // operator.shape[1]
+            if copies == 1:
+                return (operator.matrix,)
+            return (sparse.kron(sparse.eye_array(copies), operator.matrix),)
+
+    elif isinstance(operator, ConvolutionOperator) and not first:
+
+        def matrices(step):
+            return (operator.sparse(),)
+
+    else:
+        return None
+    return Affine(matrices, bias)
 
 
 def _terms(operator):

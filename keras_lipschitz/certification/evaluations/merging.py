@@ -4,8 +4,11 @@ import functools
 
 import numpy as np
 from keras import layers
+from scipy import sparse
 
+from keras_lipschitz.certification.evaluations.evaluation import Affine
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
+from keras_lipschitz.certification.evaluations.evaluation import entries
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
@@ -38,7 +41,26 @@ def pairwise(layer, step):
         box=subtracted
         if isinstance(layer, layers.Subtract)
         else increasing_box(compute),
+        affine=_sum_of(layer, step),
     )
+
+
+def _sum_of(layer, step):
+    """What adds up inputs of one shape, as an `Affine`; or `None`."""
+    count = len(step.inputs)
+    signs = {
+        layers.Add: (1.0,) * count,
+        layers.Average: (1.0 / count,) * count,
+        layers.Subtract: (1.0, -1.0),
+    }.get(type(layer))
+    if signs is None or len(set(step.input_shapes)) > 1:
+        return None
+
+    def matrices(step):
+        identity = sparse.eye_array(entries(step.output_shapes[0]))
+        return tuple(sign * identity for sign in signs)
+
+    return Affine(matrices)
 
 
 @register_evaluation(layers.Concatenate)
@@ -46,7 +68,18 @@ def concatenate(layer, step):
     def compute(*inputs):
         return np.concatenate(inputs, axis=layer.axis)
 
-    return Evaluation(compute, box=increasing_box(compute))
+    def matrices(step):
+        # Where the entries of each input go.
+        shape = step.output_shapes[0]
+        numbers = np.arange(entries(shape)).reshape(1, *shape[1:])
+        ends = np.cumsum([shape[layer.axis] for shape in step.input_shapes])
+        parts = np.split(numbers, ends[:-1], axis=layer.axis)
+        identity = sparse.eye_array(numbers.size, format="csc")
+        return tuple(identity[:, part.ravel()] for part in parts)
+
+    return Evaluation(
+        compute, box=increasing_box(compute), affine=Affine(matrices)
+    )
 
 
 def _of_one_rank(inputs):

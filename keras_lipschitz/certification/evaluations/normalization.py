@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 from keras import layers
+from scipy import sparse
 
+from keras_lipschitz.certification.evaluations.evaluation import Affine
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
 from keras_lipschitz.certification.evaluations.evaluation import (
     register_evaluation,
@@ -70,12 +72,18 @@ def scaling(layer, step):
 def _affine(factor, added, subtracted, spread, parameters):
     """`factor x + added - subtracted`, in whatever order."""
     constant = added - subtracted
+
+    def matrices(step):
+        shape = (1, *step.output_shapes[0][1:])
+        return (sparse.diags_array(np.broadcast_to(factor, shape).ravel()),)
+
     return Evaluation(
         lambda x: x * factor + constant,
         roundings=_ROUNDINGS,
         offset=np.abs(added) + np.abs(subtracted),
         spread=spread,
         refusal=_refusal(parameters),
+        affine=Affine(matrices, constant),
     )
 
 

@@ -7,7 +7,10 @@ import math
 import numpy as np
 from keras import layers
 from keras import ops
+from scipy import sparse
 
+from keras_lipschitz.certification.evaluations.evaluation import IDENTITY
+from keras_lipschitz.certification.evaluations.evaluation import Affine
 from keras_lipschitz.certification.evaluations.evaluation import Evaluation
 from keras_lipschitz.certification.evaluations.evaluation import increasing_box
 from keras_lipschitz.certification.evaluations.evaluation import (
@@ -18,7 +21,7 @@ from keras_lipschitz.layers.min_max import MinMax
 from keras_lipschitz.propagation.nonexpansive_layers import REARRANGEMENTS
 from keras_lipschitz.propagation.registry import cannot_bound
 
-PASSED_ON = Evaluation(lambda x: x)
+PASSED_ON = Evaluation(lambda x: x, affine=IDENTITY)
 # Up to here, float32 holds every whole number.
 _LARGEST = 2**24
 
@@ -47,7 +50,16 @@ def rearrangement(layer, step):
         flat = np.pad(x.reshape(len(x), -1), ((0, 0), (1, 0)))
         return flat[:, taken]
 
-    return Evaluation(compute)
+    def matrices(step):
+        shape = step.input_shapes[0][1:]
+        taken, count = sources(shape).ravel(), math.prod(shape)
+        places = (np.arange(len(taken)), taken)
+        moves = sparse.csr_array(
+            (np.ones(len(taken)), places), shape=(len(taken), count + 1)
+        )
+        return (moves[:, 1:],)
+
+    return Evaluation(compute, affine=Affine(matrices))
 
 
 @register_evaluation(layers.UpSampling2D)
