@@ -7,6 +7,9 @@ The mean of their logits is one network with one certificate. All runs should
 be of the same data, epsilon and bound. With `--mirrored` each network reads the
 image and its mirror image, with `--shifted` also what it becomes when it moves
 by a pixel in each of four directions: that may be one network alone.
+
+Of interval bounds, `--branches 300` proves what boxes leave open by linear
+relaxations of up to so many parts of a box: seconds for each such sample.
 """
 
 import argparse
@@ -30,6 +33,9 @@ def parse(arguments=None):
     parser.add_argument(
         "--shifted", action="store_true", help="read shifted images too"
     )
+    parser.add_argument(
+        "--branches", type=int, help="parts of a box, of interval bounds"
+    )
     machine.add_arguments(parser)
     parser.add_argument(
         "--no-pgd", action="store_true", help="do not attack the network"
@@ -48,7 +54,12 @@ def main():
     runs = [results_of(folder) for folder in arguments.runs]
     source = common("data", [run["settings"]["data"] for run in runs])
     data = datasets.load(source, data_dir=arguments.data_dir)
-    model = together(arguments.runs, arguments.mirrored, arguments.shifted)
+    model = together(
+        arguments.runs,
+        arguments.mirrored,
+        arguments.shifted,
+        arguments.branches,
+    )
     os.makedirs(arguments.output, exist_ok=True)
     numbers, _ = training_report.report(
         model,
@@ -76,6 +87,8 @@ def command(runs, arguments):
     folders = [f"runs/{run['recipe']}_{run['seed']}" for run in runs]
     names = ("mirrored", "shifted")
     options = [f"--{name}" for name in names if getattr(arguments, name)]
+    if arguments.branches:
+        options += ["--branches", str(arguments.branches)]
     return shlex.join(["python", "examples/ensemble.py", *folders, *options])
 
 
@@ -95,7 +108,7 @@ def common(name, values):
     return different.pop()
 
 
-def together(folders, mirrored=False, shifted=False):
+def together(folders, mirrored=False, shifted=False, branches=None):
     """The GloroModel of the mean of the logits of saved ones."""
     import keras
 
@@ -103,14 +116,14 @@ def together(folders, mirrored=False, shifted=False):
 
     paths = [os.path.join(folder, "model.keras") for folder in folders]
     members = [keras.saving.load_model(path) for path in paths]
-    base = keras_lipschitz.models.ensemble(
-        [member.base for member in members],
-        views=views(mirrored, shifted),
-    )
+    bases, seen = [member.base for member in members], views(mirrored, shifted)
+    alone = len(bases) + len(seen) == 1
     return keras_lipschitz.GloroModel(
-        base,
+        bases[0]
+        if alone
+        else keras_lipschitz.models.ensemble(bases, views=seen),
         epsilon=common("epsilon", [member.epsilon for member in members]),
-        bound=common_bound([member.bound for member in members]),
+        bound=common_bound([member.bound for member in members], branches),
     )
 
 
@@ -136,12 +149,23 @@ def shift(down, right):
     )
 
 
-def common_bound(bounds):
-    """A new bound like all of these."""
+def common_bound(bounds, branches=None):
+    """A new bound like all of these, with so many branches if it is said."""
+    from keras_lipschitz.bounds import IntervalBound
+
     kind = common("bound", [type(bound) for bound in bounds])
     configs = [{**bound.get_config(), "name": "bound"} for bound in bounds]
-    config = common("bound", [json.dumps(config) for config in configs])
-    return kind.from_config(json.loads(config))
+    config = json.loads(
+        common("bound", [json.dumps(config) for config in configs])
+    )
+    if branches is not None:
+        if kind is not IntervalBound:
+            raise SystemExit(
+                "Expected runs of interval bounds for --branches. Received: "
+                f"{kind.__name__}"
+            )
+        config["branches"] = branches
+    return kind.from_config(config)
 
 
 if __name__ == "__main__":

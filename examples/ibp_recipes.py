@@ -21,6 +21,7 @@ class IBPRecipe:
         learn_thresholds: Whether both are where learning begins, or stay: a
             step without takes three quarters of the time.
         filters: Of each convolution, of kernel 4 and stride 2.
+        padding: Of each convolution.
         dense: Units of each hidden dense layer.
         initial_scale: Of the kernels below the logits, against those of He et
             al.
@@ -45,6 +46,7 @@ class IBPRecipe:
     steepness: float = 20.0
     learn_thresholds: bool = False
     filters: tuple = (32, 64)
+    padding: tuple = ("same", "same")
     dense: tuple = (128,)
     initial_scale: float = 0.1
     training_epsilon: float = 1.0
@@ -81,13 +83,13 @@ def conv_net(input_shape, classes, recipe):
         name="comparisons",
     )
     stack = [keras.Input(input_shape), comparisons, layers.ReLU(1.0)]
-    for count in recipe.filters:
+    for count, padding in zip(recipe.filters, recipe.padding, strict=True):
         stack.append(
             layers.Conv2D(
                 count,
                 4,
                 2,
-                "same",
+                padding,
                 activation="relu",
                 kernel_initializer=initializer,
             )
@@ -118,9 +120,10 @@ def conv_net(input_shape, classes, recipe):
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,
-    thresholds=(0.32, 0.5, 0.68),
-    learn_thresholds=True,
-    kappa=(1.0, 0.0),
+    thresholds=(0.33, 0.5, 0.67),
+    filters=(48, 96),
+    padding=("valid", "valid"),
+    epochs=100,
 )
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
@@ -128,8 +131,9 @@ FASHION_MNIST_01 = IBPRecipe(
     thresholds=(0.16, 0.34, 0.5, 0.68, 0.9),
     steepness=10.0,
     initial_scale=0.2,
-    epochs=110,
-    augmented=0.62,
+    padding=("same", "valid"),
+    epsilon_reached=0.2,
+    epochs=130,
 )
 
 RECIPES = {
@@ -139,6 +143,7 @@ RECIPES = {
         FASHION_MNIST_01,
         data="digits",
         filters=(8,),
+        padding=("same",),
         dense=(32,),
         batch_size=64,
     ),

@@ -22,11 +22,11 @@ def recipes(monkeypatch):
 
 def test_pixels_far_from_a_threshold_are_known(recipes):
     for recipe in recipes.RECIPES.values():
-        network = recipes.conv_net((8, 8, 1), 3, recipe)
+        network = recipes.conv_net((28, 28, 1), 3, recipe)
         first = keras.Model(network.inputs, network.layers[1].output)
         thresholds = np.array(recipe.thresholds)
         for x in (0.0, 0.45, 1.0):
-            compared = np.asarray(first(np.full((1, 8, 8, 1), x)))[0, 0, 0]
+            compared = np.asarray(first(np.full((1, 28, 28, 1), x)))[0, 0, 0]
             expected = np.clip(recipe.steepness * (x - thresholds) + 0.5, 0, 1)
             np.testing.assert_allclose(compared, expected, atol=1e-5)
 
