@@ -10,7 +10,7 @@ import keras_lipschitz as kl
 from keras_lipschitz.bounds import IntervalBound
 from keras_lipschitz.certification.decisions import box_decider
 from keras_lipschitz.certification.evaluations.network import EvaluatedNetwork
-from keras_lipschitz.certification.relaxation import branch_and_bound
+from keras_lipschitz.certification.relaxation.parts import Parts
 from keras_lipschitz.certification.relaxation.relaxation import Relaxation
 
 layers = keras.layers
@@ -242,7 +242,7 @@ def test_any_lines_and_multipliers_give_a_bound(monkeypatch):
         parts = relaxation.start()
         side = random.integers(-1, 2, parts.side.shape).astype("float64")
         side *= random.random(side.shape) < 0.3
-        parts = branch_and_bound.Parts(
+        parts = Parts(
             parts.margin,
             np.where(side > 0, 0.0, parts.lower),
             np.where(side < 0, 0.0, parts.upper),

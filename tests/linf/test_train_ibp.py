@@ -67,3 +67,43 @@ def test_trains(kappa, learns, recipes, tmp_path):
     assert history["training_epsilon"][-1] == pytest.approx(0.1)
     images, labels = data.arrays("test")
     assert np.mean(model.predict_certified(images).label == labels) > 0.9
+
+
+def test_one_network_is_judged_with_branches(recipes, tmp_path):
+    import ensemble
+
+    recipe = recipes.RECIPES["digits_ibp"]
+    base = recipes.conv_net((8, 8, 1), 3, recipe)
+    bound = kl.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
+    model = kl.GloroModel(base, 0.1, bound=bound)
+    model.save(tmp_path / "model.keras")
+    judged = ensemble.together([tmp_path], branches=5)
+    assert judged.bound.branches == 5
+    assert judged.bound.radius_steps == 6 and judged.bound.clip == (0.0, 1.0)
+    x = np.random.default_rng(0).uniform(size=(5, 8, 8, 1)).astype("float32")
+    np.testing.assert_array_equal(np.asarray(judged(x)), np.asarray(model(x)))
+
+
+def test_branches_are_of_interval_bounds(recipes):
+    import ensemble
+
+    bounds = [kl.bounds.GlobalLipschitz(norm="inf")]
+    with pytest.raises(SystemExit, match="Received: GlobalLipschitz"):
+        ensemble.common_bound(bounds, branches=5)
+
+
+def test_deployed_levels_count_what_is_proved_in_exact_arithmetic(recipes):
+    import reporting
+
+    recipe = recipes.RECIPES["digits_ibp"]
+    base = recipes.conv_net((8, 8, 1), 3, recipe)
+    bound = kl.bounds.IntervalBound((0.0, 1.0), radius_steps=0, branches=20)
+    model = kl.GloroModel(base, 1e-4, bound=bound)
+    x = np.random.default_rng(0).uniform(size=(40, 8, 8, 1)).astype("float32")
+    y = np.asarray(keras.ops.argmax(base(x), axis=1))
+    y[::2] = (y[::2] + 1) % 3
+    numbers, _ = reporting.measure(model, x, y)
+    assert 0.0 < numbers["vra_f32"] <= numbers["vra_f64"] <= numbers["vra"]
+    assert numbers["vra"] <= 0.5
+    nothing = np.zeros(len(y), bool)
+    assert reporting.vra_at("F64", model, x, y, nothing) == 0.0

@@ -1,10 +1,8 @@
 """Proofs that margins stay negative in a box, by taking the box apart."""
 
-import dataclasses
-
 import numpy as np
 
-from keras_lipschitz.certification.relaxation.relaxation import Parts
+from keras_lipschitz.certification.relaxation.descent import improved
 from keras_lipschitz.certification.relaxation.relaxation import Relaxation
 
 # How often to go downhill, for the whole box and for parts of it.
@@ -31,7 +29,7 @@ def margins_are_negative(network, branches):
     parts, looked_at, steps = relaxation.start(), 0, _FIRST_STEPS
     waiting = []
     while True:
-        value, parts, refuted = relaxation.improve(parts, steps)
+        value, parts, refuted = improved(relaxation, parts, steps)
         if refuted:
             return False
         looked_at += len(value)
@@ -57,27 +55,9 @@ def _next(waiting):
 
 def _cut(relaxation, parts):
     """Two parts of each, or `None` where there is nothing left to cut."""
+    if not parts.bends.any(axis=1).all():
+        return None
     bound = relaxation.bound(parts)
     z = relaxation.replaced(bound)
     gap = bound.passed * (bound.slope * z + bound.shift - np.maximum(z, 0.0))
-    bends = (parts.lower < 0.0) & (parts.upper > 0.0)
-    if not bends.any(axis=1).all():
-        return None
-    unit = np.where(bends, gap, -np.inf).argmax(axis=1)
-    rows = np.arange(len(unit))
-    halves = []
-    for side in (1.0, -1.0):
-        half = {
-            name: np.array(getattr(parts, name))
-            for name in ("lower", "upper", "side", "slope", "multiplier")
-        }
-        half["side"][rows, unit] = side
-        half["lower" if side > 0 else "upper"][rows, unit] = 0.0
-        halves.append(dataclasses.replace(parts, **half))
-    names = (field.name for field in dataclasses.fields(Parts))
-    return Parts(
-        *(
-            np.concatenate([getattr(half, name) for half in halves])
-            for name in names
-        )
-    )
+    return parts.halves(np.where(parts.bends, gap, -np.inf).argmax(axis=1))

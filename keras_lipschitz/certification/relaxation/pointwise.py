@@ -153,10 +153,9 @@ class PixelCandidates:
         """
 
         def transfer(step, off):
-            (i,) = step.outputs
-            if i not in self.tensors:
+            if step.outputs[0] not in self.tensors:
                 return None
-            box = boxes[i]
+            box = boxes[step.outputs[0]]
             # Here and where it is deployed, and by the place of kinks.
             own = 4.0 * box.rounding + DOUBLE.gamma(256) * box.terms
             return self.network.carried(step, off) * UP + np.max(own)

@@ -6,36 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from keras_lipschitz.certification.formats import DOUBLE
-
-# The first step of the descent, and each one against the one before. Slopes are
-# from 0 to 1; multipliers are measured by the mean coefficient of a unit.
-_LENGTH, _SHORTER = 0.3, 0.9
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Parts:
-    """Parts of the box, and what was tried for each.
-
-    Args:
-        margin: Integer array `(parts,)`: the margin in question.
-        lower: Array `(parts, units)`: what `z` is not less than in that part.
-        upper: Likewise.
-        side: Array of -1, 0 and 1: on which side of zero the part has `z`, or
-            that it has both.
-        slope: Array, from 0 to 1: of the lines below the units.
-        multiplier: Array, not less than 0: of the sides.
-    """
-
-    margin: np.ndarray
-    lower: np.ndarray
-    upper: np.ndarray
-    side: np.ndarray
-    slope: np.ndarray
-    multiplier: np.ndarray
-
-    def __getitem__(self, chosen):
-        fields = (field.name for field in dataclasses.fields(self))
-        return Parts(*(getattr(self, name)[chosen] for name in fields))
+from keras_lipschitz.certification.relaxation.parts import Parts
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -69,7 +40,8 @@ class Relaxation:
     Where a part has `side z >= 0`, `multiplier side z` may be added. What is
     left is a sum of functions of one number each, and the largest values of
     these are looked up. All that is answered is an upper bound, rounding
-    included, at whatever slopes and multipliers; `improve` looks for good ones.
+    included, at whatever slopes and multipliers; `improved` looks for good
+    ones.
 
     Args:
         network: A `ReducedNetwork`.
@@ -124,12 +96,7 @@ class Relaxation:
         value = margins.constant[parts.margin] + margins.error[parts.margin]
         for layer in reversed(self.network.layers):
             a = passed[:, layer]
-            slope[:, layer], shift[:, layer] = _lines(
-                a,
-                parts.lower[:, layer],
-                parts.upper[:, layer],
-                parts.slope[:, layer],
-            )
+            slope[:, layer], shift[:, layer] = _lines(parts, layer, a)
             added = parts.multiplier[:, layer] * parts.side[:, layer]
             here = a * slope[:, layer] + added
             of_z[:, layer] = here
@@ -167,7 +134,17 @@ class Relaxation:
             found += passed @ self.later[layer.start]
         return found
 
-    def reached(self, bound, margin):
+    def _of_features(self, bound):
+        z = self.network.preactivations
+        return bound.worst @ self.from_features + z.constant
+
+    def refutes(self, bound, parts):
+        """Whether one of the points at which the bound is attained speaks
+        against its margin."""
+        reached = self._reached(bound, parts.margin)
+        return self.network.reaches and bool((reached >= 0.0).any())
+
+    def _reached(self, bound, margin):
         """The margins there, with the units as they are: `(parts,)`."""
         margins = self.network.margins
         found = self._of_features(bound)
@@ -178,91 +155,15 @@ class Relaxation:
         passed = margins.units[margin] * np.maximum(found, 0.0)
         return value.sum(axis=1) + passed.sum(axis=1) + margins.constant[margin]
 
-    def _of_features(self, bound):
-        z = self.network.preactivations
-        return bound.worst @ self.from_features + z.constant
 
-    def improve(self, parts, steps):
-        """Looks for slopes and multipliers that lower the bounds.
-
-        Args:
-            parts: `Parts`.
-            steps: Integer, how often to go downhill at most.
-
-        Returns:
-            The lowest value found for each part, the parts with the slopes and
-            multipliers that gave it, and whether a point was met on the way
-            that speaks against one of the margins.
-        """
-        best, kept, descent = (
-            np.full(len(parts.margin), np.inf),
-            parts,
-            _Descent(),
-        )
-        for _ in range(steps + 1):
-            bound = self.bound(parts)
-            better = (bound.value < best)[:, None]
-            best = np.minimum(best, bound.value)
-            kept = dataclasses.replace(
-                parts,
-                slope=np.where(better, parts.slope, kept.slope),
-                multiplier=np.where(better, parts.multiplier, kept.multiplier),
-            )
-            if self._is_refuted(bound, parts):
-                return best, kept, True
-            if (best < 0.0).all() or not bound.passed.size:
-                break
-            parts = descent.step(parts, bound, self.replaced(bound))
-        return best, kept, False
-
-    def _is_refuted(self, bound, parts):
-        reached = self.reached(bound, parts.margin)
-        return self.network.reaches and bool((reached >= 0.0).any())
-
-
-class _Descent:
-    """Goes downhill, at first in long steps, for each part by itself."""
-
-    def __init__(self):
-        self.length = _LENGTH
-        self.means, self.squares = [0.0, 0.0], [0.0, 0.0]
-
-    def step(self, parts, bound, z):
-        """Parts with other slopes and multipliers.
-
-        Args:
-            parts: `Parts`.
-            bound: Their `Bound`.
-            z: What `Relaxation.replaced` makes of it.
-        """
-        # The bound is attained at a point, and changes as it does there.
-        slopes = self._way(0, np.where(bound.passed < 0.0, bound.passed * z, 0))
-        multipliers = self._way(1, parts.side * z)
-        unit = np.abs(bound.passed).mean(axis=1, keepdims=True)
-        parts = dataclasses.replace(
-            parts,
-            slope=np.clip(parts.slope - self.length * slopes, 0.0, 1.0),
-            multiplier=np.maximum(
-                parts.multiplier - self.length * unit * multipliers, 0.0
-            ),
-        )
-        self.length *= _SHORTER
-        return parts
-
-    def _way(self, i, gradient):
-        """The gradient, smooth and of size one, as Adam has it."""
-        self.means[i] = 0.7 * self.means[i] + 0.3 * gradient
-        self.squares[i] = 0.9 * self.squares[i] + 0.1 * gradient**2
-        return self.means[i] / (np.sqrt(self.squares[i]) + 1e-30)
-
-
-def _lines(a, lower, upper, slope):
-    """The line that a unit is replaced with, by the sign of its coefficient."""
-    bends = (lower < 0.0) & (upper > 0.0)
+def _lines(parts, layer, a):
+    """The lines that units are replaced with, by the signs of coefficients."""
+    lower, upper = parts.lower[:, layer], parts.upper[:, layer]
+    bends = parts.bends[:, layer]
+    above = bends & (a > 0.0)
     width = np.where(bends, upper - lower, 1.0)
     steep = np.where(bends, upper / width, lower >= 0.0)
-    above = bends & (a > 0.0)
-    shift = np.where(
-        above, np.maximum(-steep * lower, upper - steep * upper), 0
-    )
-    return np.where(bends & ~above, slope, steep), shift
+    # However the slope was rounded, the line is above both ends.
+    shift = np.maximum(-steep * lower, upper - steep * upper)
+    slope = np.where(bends & ~above, parts.slope[:, layer], steep)
+    return slope, np.where(above, shift, 0.0)
