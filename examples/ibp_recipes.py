@@ -134,6 +134,7 @@ FASHION_MNIST_01 = IBPRecipe(
     padding=("same", "valid"),
     epsilon_reached=0.2,
     epochs=130,
+    augmented=0.8,
 )
 
 RECIPES = {

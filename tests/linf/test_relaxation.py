@@ -87,7 +87,12 @@ def normalized_net():
 EXACT = [dense_net, conv_net, threshold_net, moved_net, normalized_net]
 
 
-def box_alone(decide, x, label, epsilon):
+def by_parts(decide, x, label, epsilon):
+    decide.epsilon = epsilon
+    return decide.proves_by_parts(x, label)
+
+
+def by_box(decide, x, label, epsilon):
     return bool(decide.proves(x, np.array([label]), np.array([epsilon]))[0])
 
 
@@ -95,7 +100,8 @@ def box_alone(decide, x, label, epsilon):
 def test_decides_as_integer_programming_does(build):
     base = build()
     random = np.random.default_rng(1)
-    proved, by_box, total = 0, 0, 0
+    decide = decider(base, 0.1, (0.0, 1.0))
+    proved, boxes, total = 0, 0, 0
     for _ in range(3):
         x = random.uniform(size=(1, *base.input_shape[1:]))
         x = x.astype("float32").astype("float64")
@@ -108,14 +114,13 @@ def test_decides_as_integer_programming_does(build):
             )
             if abs(worst) < 1e-4:
                 continue
-            decide = decider(base, epsilon, (0.0, 1.0))
-            answer = decide.proves_by_parts(x, label)
+            answer = by_parts(decide, x, label, epsilon)
             assert answer == (worst < 0.0), (epsilon, worst)
             total += 1
             proved += answer
-            by_box += box_alone(decide, x, label, epsilon)
+            boxes += by_box(decide, x, label, epsilon)
     # Both answers occur, and boxes do not find all that holds.
-    assert 0 < by_box < proved < total
+    assert 0 < boxes < proved < total
 
 
 def branched_net():
@@ -188,24 +193,24 @@ SEARCHED = [branched_net, viewed_net, grouped_net, headless_net, distance_net]
 def test_nothing_is_found_where_it_is_proved(build):
     base = build()
     random = np.random.default_rng(2)
-    proved, by_box = 0, 0
+    decide = decider(base, 0.1, (0.0, 1.0), branches=100)
+    proved, boxes = 0, 0
     for epsilon in (0.01, 0.03, 0.1, 0.2, 0.4):
-        decide = decider(base, epsilon, (0.0, 1.0), branches=100)
         for _ in range(4):
             x = random.uniform(size=(1, *base.input_shape[1:]))
             x = x.astype("float32").astype("float64")
             label = int(keras.ops.argmax(base(x), axis=1)[0])
-            by_box += box_alone(decide, x, label, epsilon)
-            if not decide.proves_by_parts(x, label):
-                assert not box_alone(decide, x, label, epsilon)
+            boxes += by_box(decide, x, label, epsilon)
+            if not by_parts(decide, x, label, epsilon):
+                assert not by_box(decide, x, label, epsilon)
                 continue
             proved += 1
             near = corners_and_more(x, epsilon, 1000, random)
             logits = keras.ops.convert_to_numpy(base(near.astype("float32")))
             assert (logits.argmax(axis=1) == label).all()
-    assert 0 < by_box <= proved
+    assert 0 < boxes <= proved
     # Distances are no lines: there a box is all there is.
-    assert (by_box < proved) == (build is not distance_net)
+    assert (boxes < proved) == (build is not distance_net)
 
 
 def reduced(monkeypatch, base, x, label, epsilon):
