@@ -134,36 +134,10 @@ FASHION_MNIST_01 = IBPRecipe(
     epochs=110,
     augmented=0.62,
 )
-FASHION_MNIST_01_SMALL = dataclasses.replace(
-    FASHION_MNIST_01,
-    padding=("same", "valid"),
-    epsilon_reached=0.2,
-    epochs=130,
-    augmented=0.8,
-)
-
-
-def still(recipe, epochs, learning_rate):
-    """How to go on, with `--start`: images stay still, the radius is there."""
-    return dataclasses.replace(
-        recipe,
-        epsilon_reached=0.0,
-        epochs=epochs,
-        learning_rate=(learning_rate, 0.0),
-        decay_begins=0.0,
-        augmentation=(),
-        augmented=1.0,
-    )
-
 
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
-    "mnist_0.3_ibp_still": still(MNIST_03, 18, 1e-3),
-    "fashion_mnist_0.1_ibp_small": FASHION_MNIST_01_SMALL,
-    "fashion_mnist_0.1_ibp_small_still": still(
-        FASHION_MNIST_01_SMALL, 45, 1.5e-3
-    ),
     "digits_ibp": dataclasses.replace(
         FASHION_MNIST_01,
         data="digits",

@@ -32,9 +32,6 @@ def parser(description, recipe):
     )
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--start", help="model.keras of a run whose weights to begin with"
-    )
     parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
     machine.add_arguments(parser)
     parser.add_argument(
@@ -152,13 +149,9 @@ def train(recipe, data, arguments, output, build, callbacks):
         "precision": arguments.precision,
         "training_samples": data.size("train"),
         "jit_compile": model.jit_compile,
-        "start": arguments.start,
         **settings_of(recipe),
     }
     run = ResumableRun(os.path.join(output, "state"), settings)
-    if arguments.start and not run.epoch:
-        start = keras.saving.load_model(arguments.start, compile=False)
-        model.base.set_weights(start.base.get_weights())
     run.restore(model)
     if run.epoch < recipe.epochs:
         model.fit(

@@ -107,31 +107,3 @@ def test_deployed_levels_count_what_is_proved_in_exact_arithmetic(recipes):
     assert numbers["vra"] <= 0.5
     nothing = np.zeros(len(y), bool)
     assert reporting.vra_at("F64", model, x, y, nothing) == 0.0
-
-
-def test_training_starts_from_a_saved_model(recipes, tmp_path):
-    import train_ibp
-    import training_run
-
-    path = tmp_path / "model.keras"
-    arguments = train_ibp.parse(
-        ["--recipe=digits_ibp", "--epochs=1", "--no-jit", f"--start={path}"]
-    )
-    recipe = training_run.chosen_recipe(arguments, recipes.RECIPES)
-    data = training_run.load_data(recipe, arguments)
-    saved = train_ibp.build(recipe, data)
-    saved.save(path)
-    seen = []
-
-    class Look(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            seen.append(self.model.base.get_weights())
-
-    model, run = training_run.train(
-        recipe, data, arguments, tmp_path, train_ibp.build, [Look()]
-    )
-    expected = saved.base.get_weights()
-    assert all(map(np.array_equal, seen[0], expected))
-    # And goes on from there.
-    assert not all(map(np.array_equal, model.base.get_weights(), expected))
-    assert run.state["settings"]["start"] == str(path)
