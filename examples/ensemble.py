@@ -9,7 +9,7 @@ image and its mirror image, with `--shifted` also what it becomes when it moves
 by a pixel in each of four directions: that may be one network alone.
 
 Of interval bounds, `--branches 300` proves what boxes leave open by linear
-relaxations of up to so many parts of a box: seconds for each such sample.
+relaxations of up to so many parts of a box: up to seconds for each such sample.
 """
 
 import argparse

@@ -116,7 +116,9 @@ def conv_net(input_shape, classes, recipe):
 # on Fashion-MNIST 59, 70 and 69 % with 1, 0.35 and 0.12. A learning rate of
 # 4e-3 and the radius reached at 0.08 of the run lost 1 % on MNIST. A first
 # threshold that the box of the background does not reach was worth 1 % after
-# 4 epochs on Fashion-MNIST, images that are not moved any more 2 % within 3.
+# 4 epochs on Fashion-MNIST, images that are not moved any more 2 % within 3. A
+# second convolution without padding costs a fifth less there and ended lower,
+# at 75.9 on validation after 130 epochs, moved for 104 of them.
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,

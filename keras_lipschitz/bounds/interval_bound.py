@@ -57,8 +57,9 @@ class IntervalBound(GlobalLipschitz):
             where it is open whether the model's `epsilon` holds; `0` for none.
             On the host alone, where what is answered is proved: what training
             and exports compute is the box. Takes from a tenth of a second to
-            seconds for each such sample, and helps networks of ReLUs, few of
-            which change sign within a box, as after training with this bound.
+            seconds for each such sample of a network of ReLUs, few of which
+            change sign within a box, as after training with this bound. The
+            longer it was trained so, the less its boxes leave to be proved.
             Defaults to `0`.
         **kwargs: Base layer keyword arguments.
 
