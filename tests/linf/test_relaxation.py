@@ -380,9 +380,14 @@ def test_layers_as_matrices(layer, shape):
     )
 
 
+@pytest.mark.multi_backend
 def test_model_certifies_more_with_branches():
     base = threshold_net(IMAGE)
-    x = np.random.default_rng(4).uniform(size=(60, *IMAGE)).astype("float32")
+    random = np.random.default_rng(4)
+    for layer in base.layers[2:]:
+        shapes = [weight.shape for weight in layer.get_weights()]
+        layer.set_weights([random.normal(0.0, 0.4, shape) for shape in shapes])
+    x = random.uniform(size=(60, *IMAGE)).astype("float32")
     answers = []
     for branches in (0, 300):
         bound = IntervalBound((0.0, 1.0), branches=branches)
