@@ -1,9 +1,9 @@
 import math
-import numbers
 
 import keras
 import numpy as np
 
+from keras_lipschitz._numbers import is_amount
 from keras_lipschitz.datasets.pipelines import ordered_batches
 from keras_lipschitz.datasets.pipelines import training_batches
 from keras_lipschitz.datasets.raw_data import scaled
@@ -155,11 +155,10 @@ def _check_batch_size(batch_size):
 
 
 def _check_augmented_epochs(augmented_epochs):
-    if (
-        isinstance(augmented_epochs, bool)
-        or not isinstance(augmented_epochs, numbers.Real)
-        or not augmented_epochs >= 0
-    ):
+    never_ends = isinstance(augmented_epochs, float) and (
+        augmented_epochs == math.inf
+    )
+    if not (never_ends or is_amount(augmented_epochs)):
         raise ValueError(
             "`augmented_epochs` should be a number of epochs, at least 0. "
             f"Received: augmented_epochs={augmented_epochs!r}"

@@ -38,7 +38,9 @@ class OpenEntries:
     def network(self, rows, constants, errors):
         """The `ReducedNetwork` of margins: see `Reduction.reduce`."""
         last = self.reduction.network.last
-        margins = self._traced({last: rows}, len(self.steps), len(rows))
+        margins = self._traced(
+            {last: rows}, len(self.steps), self._nothing(len(rows))
+        )
         margins = dataclasses.replace(
             margins,
             constant=margins.constant + constants,
@@ -136,13 +138,13 @@ class OpenEntries:
             some = open_[begin : begin + at_once]
             ones = (np.ones(len(some)), (np.arange(len(some)), some))
             rows = sparse.csr_array(ones, shape=(len(some), size))
-            result = self._nothing(len(some))
-            result, pending = self._through(step, rows, result, {})
-            yield self._traced(pending, position, len(some), result)
+            result, pending = self._through(
+                step, rows, self._nothing(len(some)), {}
+            )
+            yield self._traced(pending, position, result)
 
-    def _traced(self, pending, position, count, result=None):
+    def _traced(self, pending, position, result):
         """Carries rows back through the steps before a position."""
-        result = result or self._nothing(count)
         for step in reversed(self.steps[:position]):
             (i,) = step.outputs
             if i in pending:

@@ -61,6 +61,7 @@ def pointwise_tensors(network):
 
 
 def _after(step, evaluation, tensor):
+    """What a layer makes of such a tensor, or `None`."""
     if type(step.layer) in REARRANGEMENTS:
 
         def moved(array):
@@ -123,8 +124,6 @@ class PixelCandidates:
     def __init__(self, network):
         self.network = network
         self.tensors = pointwise_tensors(network)
-        graph = network.composition.graph
-        self.shape = tuple(graph.input_shape[1:])
         self.kinks = self._kinks()
 
     def of(self, lower, upper):
@@ -165,8 +164,9 @@ class PixelCandidates:
         return {i: off for i, off in found.items() if off is not None}
 
     def _kinks(self):
-        """Array `(count, *shape)`; entries with fewer repeat one."""
-        found = [set() for _ in range(math.prod(self.shape))]
+        """Array `(count, *shape)`; zeros where an entry has fewer."""
+        shape = self.network.composition.graph.input_shape[1:]
+        found = [set() for _ in range(math.prod(shape))]
         for tensor in self.tensors.values():
             sources = tensor.source.ravel().astype("int64") - 1
             for kinks in tensor.kinks:
@@ -175,4 +175,4 @@ class PixelCandidates:
                         found[source].add(kink)
         count = max(map(len, found))
         padded = [[*kinks, *[0.0] * (count - len(kinks))] for kinks in found]
-        return np.array(padded).T.reshape(count, *self.shape)
+        return np.array(padded).T.reshape(count, *shape)
