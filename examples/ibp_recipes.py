@@ -118,10 +118,11 @@ def conv_net(input_shape, classes, recipe):
 # threshold that the box of the background does not reach was worth 1 % after
 # 4 epochs on Fashion-MNIST, images that are not moved any more 2 % within 3. A
 # second convolution without padding costs a fifth less there and ended lower,
-# at 75.9 on validation after 130 epochs, moved for 104 of them. From there
-# on boxes of 0.6 (MNIST) and 0.4 of the radius, around the corner that the
-# gradient names, lost 0.3 and 0.4 % of what whole boxes prove in 2 and 3 epochs;
-# branch and bound proved 0.3 and 0.6 % more than boxes then.
+# at 75.9 on validation after 130 epochs, moved for 104 of them.
+# Training that goes on from there with boxes of 0.6 (MNIST) and 0.4 of the
+# radius, around the corner that the gradient names, lost 0.3 and 0.4 % of what
+# whole boxes prove in 2 and 3 epochs; branch and bound then proved 0.3 and 0.6
+# % more than boxes.
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,
