@@ -119,10 +119,9 @@ def conv_net(input_shape, classes, recipe):
 # 4 epochs on Fashion-MNIST, images that are not moved any more 2 % within 3. A
 # second convolution without padding costs a fifth less there and ended lower,
 # at 75.9 on validation after 130 epochs, moved for 104 of them.
-# Training that goes on from there with boxes of 0.6 (MNIST) and 0.4 of the
-# radius, around the corner that the gradient names, lost 0.3 and 0.4 % of what
-# whole boxes prove in 2 and 3 epochs; branch and bound then proved 0.3 and 0.6
-# % more than boxes.
+# Trained networks that went on with boxes of 0.6 (MNIST) and 0.4 of the radius,
+# around the corner that the gradient names, lost 0.3 and 0.4 % of what boxes
+# prove in 2 and 3 epochs; branch and bound then proved 0.3 and 0.6 % more.
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,
