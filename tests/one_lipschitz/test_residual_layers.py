@@ -40,8 +40,9 @@ def largest_stretch(layer, shape, rounds=25, pairs=32):
     for _ in range(rounds):
         flat = directions.reshape(pairs, -1)
         lengths = np.linalg.norm(flat, axis=1)
-        moved = evaluate(layer, x + directions) - evaluate(layer, x)
-        stretch = np.linalg.norm(moved, axis=1) / lengths
+        ends = evaluate(layer, np.concatenate([x, x + directions]))
+        moved = np.linalg.norm(ends[pairs:] - ends[:pairs], axis=1)
+        stretch = moved / lengths
         best = max(best, stretch.max())
         order = np.argsort(-stretch)[: pairs // 4]
         chosen = np.tile(order, 4)
