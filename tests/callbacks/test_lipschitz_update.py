@@ -45,7 +45,7 @@ def true_norms(model):
         zero = np.zeros((1, *shape), "float32")
         # An affine map minus its value at zero.
         rows = ops.convert_to_numpy(layer(units) - layer(zero))
-        norms[name] = np.linalg.svd(rows.reshape(size, -1))[1][0]
+        norms[name] = np.linalg.svd(rows.reshape(size, -1), compute_uv=False)[0]
     return norms
 
 

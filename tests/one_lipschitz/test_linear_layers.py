@@ -42,7 +42,7 @@ def test_norm_in_every_state(case, tmp_path):
 
 def check(layer, orthogonal):
     matrix = matrix_of(layer, layer.mapped_shape[1:])
-    values = np.linalg.svd(matrix)[1]
+    values = np.linalg.svd(matrix, compute_uv=False)
     assert values.max() <= 1 + 1e-6
     if orthogonal:
         assert values.min() >= 1 - 1e-5
