@@ -1,5 +1,7 @@
 """Small networks with every layer that the ball and box treat specially."""
 
+import functools
+
 import keras
 import numpy as np
 
@@ -65,8 +67,13 @@ def bound_of(base, **arguments):
     """An attached bound whose global estimates have converged."""
     bound = kl.bounds.LocalLipschitz(**{"evaluation_steps": 100, **arguments})
     bound.attach(base)
+    advance = functools.partial(bound.estimated_norms, advance=True)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        advance = tf.function(advance)
     for _ in range(60):
-        bound.estimated_norms(advance=True)
+        advance()
     return bound
 
 
