@@ -85,6 +85,7 @@ def every_tensor(base, x):
 
     graph = kl.bounds.Composition(base).graph
     values = graph.walk(called, keras.ops.convert_to_tensor(x))
+    del values[graph.input]
     return {
         index: keras.ops.convert_to_numpy(value).astype("float64")
         for index, value in values.items()
