@@ -202,10 +202,10 @@ class GloroModel(CertifiedInference):
         bound = self.bound.exported()
         if self._kernels.variables or type(bound) is not type(self.bound):
             twin = plain_twin(self, bound)
-            # ONNX is for models that have been called.
-            twin(twin.inputs)
             return twin.export(filepath, format, verbose, *args, **kwargs)
         self._ensure_proved()
+        # Keras refuses ONNX to models that were never called, as after loading.
+        self(self.inputs)
         super().export(filepath, format, verbose, *args, **kwargs)
         if verbose is not False:
             io_utils.print_msg(

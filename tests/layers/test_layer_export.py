@@ -12,7 +12,7 @@ if keras.backend.backend() != "tensorflow":
 
 @pytest.fixture(scope="module")
 def model():
-    return keras.Sequential(
+    model = keras.Sequential(
         [
             keras.Input((8, 8, 4)),
             layers.MinMax(),
@@ -31,6 +31,9 @@ def model():
             layers.LipschitzDense(3),
         ]
     )
+    # Keras exports to ONNX what was called once.
+    model(np.zeros((1, 8, 8, 4), "float32"))
+    return model
 
 
 @pytest.fixture(scope="module")

@@ -193,7 +193,10 @@ def test_onnx(trained, data, tmp_path):
     pytest.importorskip("tf2onnx")
     x, _ = data
     expected = trained.predict(x, verbose=0)
-    trained.export(tmp_path / "m.onnx", format="onnx", verbose=False)
+    trained.save(tmp_path / "m.keras")
+    # What was loaded has not been called yet.
+    loaded = keras.saving.load_model(tmp_path / "m.keras")
+    loaded.export(tmp_path / "m.onnx", format="onnx", verbose=False)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     name = session.get_inputs()[0].name
     (outputs,) = session.run(None, {name: x})
