@@ -61,5 +61,13 @@ class BottomLogit(keras.layers.Layer):
         # For a loss that asks for the slack of these very outputs.
         return carry(outputs, carried(slack))
 
+    def get_config(self):
+        # What Keras asks for where it copies a model layer by layer.
+        raise ValueError(
+            f"Expected {self.name!r} to stay with its GloroModel. To copy one, "
+            "use `GloroModel.from_config(model.get_config())`, then "
+            "`set_weights(model.get_weights())`"
+        )
+
     def compute_output_shape(self, logits_shape, inputs_shape):
         return (logits_shape[0], logits_shape[1] + 1)

@@ -1,5 +1,7 @@
 """What is checked before anything is computed."""
 
+import inspect
+
 import keras
 import numpy as np
 from keras import ops
@@ -52,6 +54,34 @@ def check_labels(labels, classes):
             f"Expected labels from 0 to {classes - 1}. Received: labels from "
             f"{labels.min()} to {labels.max()}"
         )
+
+
+def check_reads_logits(loss):
+    """Refuses losses of Keras that would read logits as probabilities."""
+    for given in keras.tree.flatten(loss):
+        if not _reads_logits(given):
+            raise ValueError(
+                "Expected a loss of logits. Received: "
+                f"{getattr(given, 'name', given)!r}, which reads "
+                "probabilities. Give 'gloro_crossentropy', or a loss of Keras "
+                "with `from_logits=True`, as in "
+                "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+            )
+
+
+def _reads_logits(loss):
+    if isinstance(loss, str):
+        if loss.lower() in ("ce", "crossentropy"):
+            return False
+        try:
+            loss = keras.losses.get(loss)
+        except ValueError:
+            # Keras says what is wrong with it.
+            return True
+    if isinstance(loss, keras.losses.Loss) or not callable(loss):
+        return getattr(loss, "from_logits", True)
+    argument = inspect.signature(loss).parameters.get("from_logits")
+    return argument is None or bool(argument.default)
 
 
 def check_image(input_shape):

@@ -9,8 +9,14 @@ from keras.src.utils.tracking import no_automatic_dependency_tracking
 
 from keras_lipschitz import losses as keras_lipschitz_losses
 from keras_lipschitz import metrics as keras_lipschitz_metrics
+from keras_lipschitz.models.checks import check_reads_logits
 from keras_lipschitz.ops.carried import carried
 from keras_lipschitz.ops.labels import class_indices
+
+_OF_ONE_HOT = (
+    keras.losses.CategoricalCrossentropy,
+    keras.losses.CategoricalFocalCrossentropy,
+)
 
 
 class MarginTraining(keras.Model):
@@ -40,7 +46,11 @@ class MarginTraining(keras.Model):
         Beside what Keras knows, `loss` and `metrics` may be the names that
         `keras_lipschitz.losses.get` and `keras_lipschitz.metrics.get` know:
         `"gloro_crossentropy"`, `"gloro_trades"`, `"vra"`, ...
+
+        Raises:
+            ValueError: Where a loss of Keras would read probabilities.
         """
+        check_reads_logits(loss)
         self._given_metrics = {
             "metrics": _metrics(metrics),
             "weighted_metrics": _metrics(weighted_metrics),
@@ -98,7 +108,16 @@ class MarginTraining(keras.Model):
         # Here, because on JAX `compute_metrics` cannot read the weights.
         self._update_radius_metrics(x, y, y_pred, sample_weight, training)
         y_pred = self._seen_by_loss(x, y, y_pred, training)
+        y = self._labels_for_loss(y)
         return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def _labels_for_loss(self, y):
+        """The labels, with a zero for the bottom where Keras compares all."""
+        losses = keras.tree.flatten(self.loss)
+        one_hot = any(isinstance(loss, _OF_ONE_HOT) for loss in losses)
+        if one_hot and y.shape[-1] == self.classes:
+            return ops.pad(ops.convert_to_tensor(y), [[0, 0], [0, 1]])
+        return y
 
     def _seen_by_loss(self, x, y, y_pred, training):
         """The outputs, or logits and slack for a loss that asks for these.

@@ -365,3 +365,34 @@ def test_bad_labels(model, data, labels):
         model.fit(data[0], labels, verbose=0)
     for old, new in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("bound", [None, kl.bounds.LocalLipschitz()])
+def test_inputs_of_another_shape_are_refused(bound):
+    # Scales would broadcast them to another input.
+    base = keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Rescaling([1.0, 2.0, 1.0, 2.0]),
+            keras.layers.Dense(3),
+        ]
+    )
+    model = kl.GloroModel(base, 0.1, bound=bound)
+    with pytest.raises(ValueError, match=r"\(None, 4\).*Received.*\(5, 1\)"):
+        model.predict_certified(np.ones((5, 1)))
+
+
+def test_an_axis_of_length_one_may_be_missing(model, data):
+    x, _ = data
+    expected = model.certified_radius(x)
+    np.testing.assert_array_equal(model.certified_radius(x[..., 0]), expected)
+
+
+def test_copied_layer_by_layer_is_refused(model, data):
+    with pytest.raises(ValueError, match="bottom_logit.*from_config"):
+        keras.models.clone_model(model)
+    copy = kl.GloroModel.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    np.testing.assert_array_equal(
+        copy.certified_radius(data[0]), model.certified_radius(data[0])
+    )

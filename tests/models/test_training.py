@@ -75,6 +75,35 @@ def test_one_hot_labels_train_like_sparse_ones(data):
 
 
 @multi_backend
+def test_crossentropy_of_keras_counts_the_bottom(data):
+    x, y = data
+    one_hot = np.eye(3, dtype="float32")[y]
+    _, expected = train(data)
+    for loss, labels in (
+        (keras.losses.SparseCategoricalCrossentropy(from_logits=True), y),
+        (keras.losses.CategoricalCrossentropy(from_logits=True), one_hot),
+    ):
+        _, history = train((x, labels), loss=loss)
+        np.testing.assert_allclose(history["loss"], expected["loss"], rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "crossentropy",
+        "sparse_categorical_crossentropy",
+        "CategoricalCrossentropy",
+        keras.losses.categorical_crossentropy,
+        [keras.losses.SparseCategoricalCrossentropy()],
+    ],
+)
+def test_losses_of_probabilities_are_refused(loss):
+    model = kl.GloroModel(small_classifier(), 0.1)
+    with pytest.raises(ValueError, match="of logits.*Received.*from_logits"):
+        model.compile("sgd", loss=loss)
+
+
+@multi_backend
 def test_zero_weights_teach_nothing(data):
     x, y = data
     before = kernels(kl.GloroModel(seeded_classifier(), 0.1))

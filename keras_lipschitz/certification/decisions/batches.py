@@ -5,23 +5,48 @@ import numpy as np
 from keras import ops
 
 
-def batches(x, batch_size, dtype):
+def batches(x, batch_size, inputs):
     """Yields the inputs in float64, batch by batch.
 
     Args:
         x: Array, tensor, `keras.utils.PyDataset`, or an iterable of batches
             (such as a `tf.data.Dataset`), with or without labels.
         batch_size: Integer, the largest batch to yield.
-        dtype: String, what the model reads: inputs are rounded to it first.
+        inputs: The `KerasTensor` that the model reads: samples are rounded to
+            its dtype first, and of its shape but for an axis of length 1 at
+            the end, which Keras adds or takes away.
 
     Yields:
         Float64 arrays of at most `batch_size` samples.
+
+    Raises:
+        ValueError: Where samples are not of the model's shape.
     """
+    dtype = keras.backend.standardize_dtype(inputs.dtype)
     for batch in _loaded(x):
         with np.errstate(over="ignore"):
-            batch = np.asarray(batch).astype(dtype)
+            batch = _shaped(np.asarray(batch), inputs.shape).astype(dtype)
         for start in range(0, len(batch), batch_size):
             yield batch[start : start + batch_size].astype("float64")
+
+
+def _shaped(batch, shape):
+    """The batch, of the shape that is expected."""
+    shaped = batch
+    if batch.ndim == len(shape) + 1 and batch.shape[-1] == 1:
+        shaped = batch[..., 0]
+    elif batch.ndim == len(shape) - 1 and shape[-1] == 1:
+        shaped = batch[..., None]
+    # What broadcasts would be certified as another input.
+    if shaped.ndim == len(shape) and all(
+        expected in (None, size)
+        for expected, size in zip(shape[1:], shaped.shape[1:], strict=True)
+    ):
+        return shaped
+    raise ValueError(
+        f"Expected inputs of shape {tuple(shape)}. Received: inputs of shape "
+        f"{batch.shape}"
+    )
 
 
 def _loaded(x):

@@ -72,7 +72,7 @@ class BoxDecider:
         size = batch_size or max(1, self.globally.batch_size // _SMALLER)
         decided = [
             self._decide(batch)
-            for batch in batches(x, size, self.globally.dtype)
+            for batch in batches(x, size, self.globally.inputs)
         ]
         if not decided:
             return np.zeros(0, "int64"), np.zeros(0)

@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 import numpy as np
 
 from keras_lipschitz.certification.arithmetic import check_arithmetic
@@ -50,7 +49,7 @@ class Decider:
         self.deviation = Deviation(self.network, form)
         self.head = Head(self.network, form)
         self.graph = composition.graph
-        self.dtype = keras.backend.standardize_dtype(base.inputs[0].dtype)
+        self.inputs = base.inputs[0]
 
     def __call__(self, x, batch_size=None):
         """The predicted classes and their certified radii.
@@ -67,7 +66,7 @@ class Decider:
         """
         batch_size = batch_size or self.batch_size
         decided = [
-            self.decide(batch) for batch in batches(x, batch_size, self.dtype)
+            self.decide(batch) for batch in batches(x, batch_size, self.inputs)
         ]
         if not decided:
             return np.zeros(0, "int64"), np.zeros(0)

@@ -42,7 +42,7 @@ def estimated_box_radii(bound, epsilon, x, batch_size=None):
     base = bound.graph.model
     dtype = keras.backend.standardize_dtype(base.inputs[0].dtype)
     labels, radii = [], []
-    for batch in batches(x, batch_size or _BATCH_SIZE, dtype):
+    for batch in batches(x, batch_size or _BATCH_SIZE, base.inputs[0]):
         inputs = ops.convert_to_tensor(batch, dtype)
         logits = base(inputs, training=False)
         label = ops.convert_to_numpy(logits).argmax(axis=1)

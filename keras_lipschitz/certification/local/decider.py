@@ -106,9 +106,8 @@ class LocalDecider:
             Integer array `(samples,)`, and float64 array `(samples,)`: the
             radius by global constants, or a little more than `epsilon`.
         """
-        dtype = self.globally.dtype
         size = batch_size or self.globally.batch_size
-        inputs = list(batches(x, size, dtype))
+        inputs = list(batches(x, size, self.globally.inputs))
         if self.kind == "probabilistic":
             self.chance = self._shared_chance(sum(map(len, inputs)))
         decided = [self._decide(batch, size) for batch in inputs]

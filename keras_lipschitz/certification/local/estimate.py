@@ -26,7 +26,7 @@ def estimated_local_radii(certificate, bound, epsilon, x, batch_size=None):
     norms = bound.certified_norms(certificate)
     base, above = bound.graph.model, np.nextafter(epsilon, np.inf)
     labels, radii = [np.zeros(0, "int64")], [np.zeros(0)]
-    for batch in batches(x, batch_size or _BATCH, base.inputs[0].dtype):
+    for batch in batches(x, batch_size or _BATCH, base.inputs[0]):
         logits = ops.convert_to_numpy(base(batch)).astype("float64")
         label = logits.argmax(axis=1)
         slack = bound.estimated_slack(label, float(above), batch, norms)
