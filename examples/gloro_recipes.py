@@ -129,6 +129,12 @@ CIFAR10_ORTHOGONAL = dataclasses.replace(
     epochs=110,
     augmentation=(augment.RandomFlip(), augment.RandomShift(4)),
 )
+# Goes on from a network that this recipe has trained (`--initial-model`) to
+# another one beside it, for a tenth of the time: snapshot ensembles, Huang et
+# al. 2017, https://arxiv.org/abs/1704.00109.
+CIFAR10_ORTHOGONAL_CYCLE = dataclasses.replace(
+    CIFAR10_ORTHOGONAL, epochs=12, learning_rate=(3e-3, 1e-6)
+)
 CIFAR10_ORTHOGONAL_DEEP = dataclasses.replace(
     CIFAR10_ORTHOGONAL,
     network={
@@ -175,5 +181,6 @@ RECIPES = {
     "mnist_0.3_orthogonal": MNIST_03_ORTHOGONAL,
     "mnist_1.58_orthogonal": MNIST_158_ORTHOGONAL,
     "cifar10_orthogonal": CIFAR10_ORTHOGONAL,
+    "cifar10_orthogonal_cycle": CIFAR10_ORTHOGONAL_CYCLE,
     "cifar10_orthogonal_deep": CIFAR10_ORTHOGONAL_DEEP,
 }

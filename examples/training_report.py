@@ -37,7 +37,14 @@ def command(arguments, script):
     """What to type for the same results; not where they go."""
     words = ["python", f"examples/{script}"]
     names = ("recipe", "data", "epochs", "epsilon", "batch_size", "backend")
-    for name in (*names, "precision", "mlp_head", "no_jit", "seed"):
+    for name in (
+        *names,
+        "precision",
+        "initial_model",
+        "mlp_head",
+        "no_jit",
+        "seed",
+    ):
         value = getattr(arguments, name, None)
         option = "--" + name.replace("_", "-")
         if value is True:

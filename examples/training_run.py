@@ -32,6 +32,9 @@ def parser(description, recipe):
     )
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--initial-model", help="saved model of this network to begin with"
+    )
     parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
     machine.add_arguments(parser)
     parser.add_argument(
@@ -142,6 +145,8 @@ def train(recipe, data, arguments, output, build, callbacks):
     keras.config.set_dtype_policy(arguments.precision or "float32")
     model = build(recipe, data)
     keras.config.set_dtype_policy("float32")
+    if arguments.initial_model:
+        begin_with(model, arguments.initial_model)
     if arguments.no_jit:
         model.jit_compile = False
     settings = {
@@ -151,6 +156,8 @@ def train(recipe, data, arguments, output, build, callbacks):
         "jit_compile": model.jit_compile,
         **settings_of(recipe),
     }
+    if arguments.initial_model:
+        settings["initial_model"] = arguments.initial_model
     run = ResumableRun(os.path.join(output, "state"), settings)
     run.restore(model)
     if run.epoch < recipe.epochs:
@@ -170,6 +177,21 @@ def train(recipe, data, arguments, output, build, callbacks):
     # What is saved needs no state of an optimizer.
     model.compile("sgd", loss=model.loss, metrics=METRICS)
     return model, run
+
+
+def begin_with(model, path):
+    """Gives a model the weights of a saved one."""
+    import keras
+
+    base = keras.saving.load_model(path, compile=False).base
+    shapes = [[w.shape for w in net.weights] for net in (model.base, base)]
+    if shapes[0] != shapes[1]:
+        raise SystemExit(
+            "Expected --initial-model to be of the recipe's network. "
+            f"Received: {path}, whose {len(shapes[1])} weights are not the "
+            f"{len(shapes[0])} of that in number or in shape"
+        )
+    model.base.set_weights(base.get_weights())
 
 
 def tensorboard(output):

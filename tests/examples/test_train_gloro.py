@@ -1,5 +1,6 @@
 """The examples as a user runs them: as commands."""
 
+import dataclasses
 import inspect
 import json
 import os
@@ -227,6 +228,43 @@ def test_what_trained_in_half_precision_is_judged_in_float32(
     kernels = [n.base.layers[-1].get_weights()[0] for n in built]
     np.testing.assert_array_equal(*kernels)
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_training_begins_with_a_saved_model(data, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import train_gloro
+    import training_report
+    import training_run
+    from recipes import RECIPES
+
+    path = str(tmp_path / "saved.keras")
+    arguments = train_gloro.parse(
+        ["--recipe=digits", f"--data={data}", f"--initial-model={path}"]
+    )
+    # Nothing is learned, and so what it begins with is what comes out.
+    recipe = dataclasses.replace(
+        RECIPES["digits"], data=data, epochs=1, learning_rate=(0.0, 0.0)
+    )
+    samples = training_run.load_data(recipe, arguments)
+    saved = train_gloro.build(recipe, samples)
+    saved.save(path)
+    model, _ = training_run.train(
+        recipe,
+        samples,
+        arguments,
+        str(tmp_path),
+        train_gloro.build,
+        train_gloro.callbacks(recipe, samples),
+    )
+    for a, b in zip(
+        saved.base.get_weights(), model.base.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(a, b)
+    words = training_report.command(arguments, "train_gloro.py")
+    assert f"--initial-model {path}" in words
+    other = dataclasses.replace(recipe, architecture="cnn_4c3f")
+    with pytest.raises(SystemExit, match="initial-model.*Received.*saved"):
+        training_run.begin_with(train_gloro.build(other, samples), path)
 
 
 def test_other_settings_are_refused(tmp_path, monkeypatch):
