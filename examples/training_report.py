@@ -36,15 +36,20 @@ def report(model, data, output, pgd=True, radii=True):
 def command(arguments, script):
     """What to type for the same results; not where they go."""
     words = ["python", f"examples/{script}"]
-    names = ("recipe", "data", "epochs", "epsilon", "batch_size", "backend")
-    for name in (
-        *names,
+    names = (
+        "recipe",
+        "data",
+        "epochs",
+        "epsilon",
+        "batch_size",
+        "backend",
         "precision",
         "initial_model",
         "mlp_head",
         "no_jit",
         "seed",
-    ):
+    )
+    for name in names:
         value = getattr(arguments, name, None)
         option = "--" + name.replace("_", "-")
         if value is True:

@@ -145,8 +145,6 @@ def train(recipe, data, arguments, output, build, callbacks):
     keras.config.set_dtype_policy(arguments.precision or "float32")
     model = build(recipe, data)
     keras.config.set_dtype_policy("float32")
-    if arguments.initial_model:
-        begin_with(model, arguments.initial_model)
     if arguments.no_jit:
         model.jit_compile = False
     settings = {
@@ -159,6 +157,8 @@ def train(recipe, data, arguments, output, build, callbacks):
     if arguments.initial_model:
         settings["initial_model"] = arguments.initial_model
     run = ResumableRun(os.path.join(output, "state"), settings)
+    if arguments.initial_model and not run.epoch:
+        begin_with(model, arguments.initial_model)
     run.restore(model)
     if run.epoch < recipe.epochs:
         model.fit(
