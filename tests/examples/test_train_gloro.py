@@ -102,6 +102,15 @@ def kill_after(epochs, arguments, output):
         process.wait()
 
 
+def logged(output, part):
+    """What TensorBoard shows of a run."""
+    from tensorboard.backend.event_processing import event_multiplexer
+
+    runs = event_multiplexer.EventMultiplexer()
+    runs.AddRunsFromDirectory(str(output / "tensorboard")).Reload()
+    return set(runs.Runs()[part]["tensors"])
+
+
 def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run(*command(data, whole, epochs=15))
@@ -122,6 +131,10 @@ def test_killed_run_goes_on_and_ends_the_same(data, tmp_path):
             assert one[key] == pytest.approx(other[key], rel=1e-4), key
         else:
             assert one[key] == other[key], key
+    assert {"epoch_loss", "epoch_vra", "epoch_training_epsilon"} <= logged(
+        broken, "train"
+    )
+    assert "epoch_vra" in logged(broken, "validation")
     # The last epoch selects nothing: the best one on validation does.
     history = json.loads((broken / "state" / "state.json").read_text())
     vra = history["history"]["val_vra"]
