@@ -127,7 +127,7 @@ def together(folders, mirrored=False, shifted=False, branches=None):
     )
 
 
-def views(mirrored, shifted):
+def views(mirrored=False, shifted=False):
     """What each member reads beside the image: see `models.ensemble`."""
     import keras_lipschitz
 

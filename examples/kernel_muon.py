@@ -32,3 +32,21 @@ class KernelMuon(keras.optimizers.Muon):
         return len(variable.shape) < 2 or any(
             name in variable.path for name in self.exclude_layers
         )
+
+
+def optimizer_of(recipe):
+    """The optimizer that a recipe names, with its first learning rate."""
+    rate = recipe.learning_rate[0]
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    if recipe.optimizer == "muon":
+        return KernelMuon(
+            rate,
+            weight_decay=None,
+            adam_weight_decay=None,
+            exclude_layers=["logits", "theta", "clipped_minmax"],
+        )
+    raise ValueError(
+        'Expected `optimizer` of a recipe to be "adam" or "muon". Received: '
+        f"{recipe.optimizer!r}"
+    )

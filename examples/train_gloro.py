@@ -37,8 +37,7 @@ def main():
 
 def build(recipe, data):
     """The compiled GloroModel of a recipe."""
-    import keras
-    from kernel_muon import KernelMuon
+    from kernel_muon import optimizer_of
 
     import keras_lipschitz
 
@@ -58,17 +57,11 @@ def build(recipe, data):
         epsilon=recipe.epsilon,
         bound=bound_of(recipe),
     )
-    rate = recipe.learning_rate[0]
-    if recipe.optimizer == "muon":
-        optimizer = KernelMuon(
-            rate,
-            weight_decay=None,
-            adam_weight_decay=None,
-            exclude_layers=["logits", "theta", "clipped_minmax"],
-        )
-    else:
-        optimizer = keras.optimizers.Adam(rate)
-    model.compile(optimizer, loss=loss_of(recipe), metrics=training_run.METRICS)
+    model.compile(
+        optimizer_of(recipe),
+        loss=loss_of(recipe),
+        metrics=training_run.METRICS,
+    )
     return model
 
 

@@ -39,18 +39,20 @@ def main():
 
 def build(recipe, data):
     """The compiled GloroModel of a recipe."""
-    import keras
+    from ensemble import views
     from ibp_recipes import conv_net
+    from kernel_muon import optimizer_of
 
     import keras_lipschitz
 
     base = conv_net(data.input_shape, data.classes, recipe)
+    if recipe.shifted:
+        base = keras_lipschitz.models.ensemble([base], views(shifted=True))
     bound = keras_lipschitz.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
     model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
     kappa = None if recipe.kappa is None else recipe.kappa[0]
     loss = keras_lipschitz.losses.WorstCaseCrossentropy(kappa)
-    optimizer = keras.optimizers.Adam(recipe.learning_rate[0])
-    model.compile(optimizer, loss=loss, metrics=training_run.METRICS)
+    model.compile(optimizer_of(recipe), loss=loss, metrics=training_run.METRICS)
     return model
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import types
 
 import keras
 import numpy as np
@@ -31,8 +32,11 @@ def test_pixels_far_from_a_threshold_are_known(recipes):
             np.testing.assert_allclose(compared, expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("kappa, learns", [((1.0, 0.0), True), (None, False)])
-def test_trains(kappa, learns, recipes, tmp_path):
+@pytest.mark.parametrize(
+    "kappa, learns, optimizer",
+    [((1.0, 0.0), True, "adam"), (None, False, "muon")],
+)
+def test_trains(kappa, learns, optimizer, recipes, tmp_path):
     import train_ibp
 
     random = np.random.default_rng(0)
@@ -48,6 +52,7 @@ def test_trains(kappa, learns, recipes, tmp_path):
         thresholds=(0.33,),
         kappa=kappa,
         learn_thresholds=learns,
+        optimizer=optimizer,
         learning_rate=(1e-2, 1e-3),
         epsilon_reached=0.5,
     )
@@ -82,6 +87,33 @@ def test_one_network_is_judged_with_branches(recipes, tmp_path):
     assert judged.bound.radius_steps == 6 and judged.bound.clip == (0.0, 1.0)
     x = np.random.default_rng(0).uniform(size=(5, 8, 8, 1)).astype("float32")
     np.testing.assert_array_equal(np.asarray(judged(x)), np.asarray(model(x)))
+
+
+def test_the_mean_over_shifts_goes_on_from_one_network(recipes, tmp_path):
+    import ensemble
+    import train_ibp
+    import training_run
+
+    data = types.SimpleNamespace(input_shape=(8, 8, 1), classes=3)
+    recipe = recipes.RECIPES["digits_ibp"]
+    train_ibp.build(recipe, data).save(tmp_path / "model.keras")
+    mean = ensemble.together([tmp_path], shifted=True)
+    mean.save(tmp_path / "mean.keras")
+    recipe = dataclasses.replace(recipe, shifted=True)
+    model = train_ibp.build(recipe, data)
+    training_run.begin_with(model, tmp_path / "mean.keras")
+    x = np.random.default_rng(0).uniform(size=(5, 8, 8, 1)).astype("float32")
+    np.testing.assert_array_equal(np.asarray(mean(x)), np.asarray(model(x)))
+    model.fit(x, np.arange(5) % 3, verbose=0)
+    assert not np.allclose(np.asarray(mean(x)), np.asarray(model(x)))
+
+
+def test_an_unknown_optimizer_is_an_error(recipes):
+    import kernel_muon
+
+    recipe = dataclasses.replace(recipes.RECIPES["digits_ibp"], optimizer="sgd")
+    with pytest.raises(ValueError, match="Received: 'sgd'"):
+        kernel_muon.optimizer_of(recipe)
 
 
 def test_branches_are_of_interval_bounds(recipes):
