@@ -127,10 +127,10 @@ def conv_net(input_shape, classes, recipe):
 # Trained networks that went on with boxes of 0.6 (MNIST) and 0.4 of the radius,
 # around the corner that the gradient names, lost 0.3 and 0.4 % of what boxes
 # prove in 2 and 3 epochs; branch and bound then proved 0.3 and 0.6 % more.
-# Not trained to the end yet: 512 hidden dense units on MNIST, after 5 epochs at
-# 87.1 on validation against 83.8 with 128, for 1.4 of the time; 1,024 behind
-# filters (32, 64) 86.4, for 1.15; three convolutions (16 of kernel 3 and stride
-# 1, 64, 96) 82.5, for twice the time.
+# Not trained to the end yet, in trials of the same step written in PyTorch: 512
+# hidden dense units on MNIST, after 5 epochs at 87.1 on validation against 83.8
+# with 128, for 1.4 of the time; 1,024 behind filters (32, 64) 86.4, for 1.15;
+# three convolutions (16 of kernel 3 and stride 1, 64, 96) 82.5, for twice it.
 MNIST_03 = IBPRecipe(
     data="mnist",
     epsilon=0.3,
@@ -139,8 +139,8 @@ MNIST_03 = IBPRecipe(
     padding=("valid", "valid"),
     epochs=100,
 )
-# Muon at 5e-3 is ahead at first (5 epochs, validation: 86.2 against 83.8 of
-# Adam, 85.3 at 3e-3, 85.1 at 1e-2) and costs a tenth more a step; in the end it
+# In such trials Muon at 5e-3 is ahead after 5 epochs (86.2, at 3e-3 85.3 and at
+# 1e-2 85.1, against 83.8 of Adam) and costs a tenth more a step. In the end it
 # was not ahead on MNIST, and on Fashion-MNIST with half of the epochs close.
 MNIST_03_MUON = dataclasses.replace(
     MNIST_03,

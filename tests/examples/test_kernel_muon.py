@@ -1,4 +1,5 @@
 import pathlib
+import types
 
 import keras
 import numpy as np
@@ -51,3 +52,11 @@ def test_biases_and_excluded_layers_are_left_to_adam(kernel_muon):
             -0.1 * np.sign(gradient),
             rtol=1e-4,
         )
+
+
+def test_an_unknown_optimizer_of_a_recipe_is_an_error(kernel_muon):
+    import kernel_muon as module
+
+    recipe = types.SimpleNamespace(optimizer="sgd", learning_rate=(1e-3, 0.0))
+    with pytest.raises(ValueError, match="Received: 'sgd'"):
+        module.optimizer_of(recipe)

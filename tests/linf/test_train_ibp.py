@@ -108,14 +108,6 @@ def test_the_mean_over_shifts_goes_on_from_one_network(recipes, tmp_path):
     assert not np.allclose(np.asarray(mean(x)), np.asarray(model(x)))
 
 
-def test_an_unknown_optimizer_is_an_error(recipes):
-    import kernel_muon
-
-    recipe = dataclasses.replace(recipes.RECIPES["digits_ibp"], optimizer="sgd")
-    with pytest.raises(ValueError, match="Received: 'sgd'"):
-        kernel_muon.optimizer_of(recipe)
-
-
 def test_branches_are_of_interval_bounds(recipes):
     import ensemble
 
