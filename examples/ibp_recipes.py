@@ -163,7 +163,10 @@ MNIST_03_SHIFTED = dataclasses.replace(
     epochs=8,
 )
 MNIST_03_WIDE_SHIFTED = dataclasses.replace(
-    MNIST_03_SHIFTED, dense=(512,), optimizer="adam", epochs=10
+    MNIST_03_SHIFTED,
+    dense=MNIST_03_WIDE.dense,
+    optimizer=MNIST_03_WIDE.optimizer,
+    epochs=10,
 )
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
