@@ -20,7 +20,9 @@ class IBPRecipe:
         steepness: How fast a comparison goes from no to yes, per unit.
         learn_thresholds: Whether both are where learning begins, or stay: a
             step without takes three quarters of the time.
-        filters: Of each convolution, of kernel 4 and stride 2.
+        filters: Of each convolution.
+        pooled: Whether convolutions are of kernel 3 and the largest of four
+            neighbours goes on, in place of kernel 4 and stride 2.
         padding: Of each convolution.
         dense: Units of each hidden dense layer.
         initial_scale: Of the kernels below the logits, against those of He et
@@ -49,6 +51,7 @@ class IBPRecipe:
     steepness: float = 20.0
     learn_thresholds: bool = False
     filters: tuple = (32, 64)
+    pooled: bool = False
     padding: tuple = ("same", "same")
     dense: tuple = (128,)
     initial_scale: float = 0.1
@@ -92,13 +95,15 @@ def conv_net(input_shape, classes, recipe):
         stack.append(
             layers.Conv2D(
                 count,
-                4,
-                2,
+                3 if recipe.pooled else 4,
+                1 if recipe.pooled else 2,
                 padding,
-                activation="relu",
                 kernel_initializer=initializer,
             )
         )
+        if recipe.pooled:
+            stack.append(layers.MaxPooling2D(2))
+        stack.append(layers.ReLU())
     stack.append(layers.Flatten())
     for units in recipe.dense:
         stack.append(
@@ -168,6 +173,14 @@ MNIST_03_WIDE_SHIFTED = dataclasses.replace(
     optimizer=MNIST_03_WIDE.optimizer,
     epochs=10,
 )
+MNIST_03_POOLED = dataclasses.replace(
+    MNIST_03,
+    filters=(24, 64),
+    pooled=True,
+    padding=("same", "same"),
+    dense=(256,),
+    epochs=50,
+)
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
     epsilon=0.1,
@@ -186,15 +199,35 @@ FASHION_MNIST_01_MUON = dataclasses.replace(
     epochs=50,
     augmented=0.7,
 )
+# The largest of some boxes is no wider than the widest, where sums add widths
+# up: after 43 epochs, in which images were moved, boxes proved 74.7 % of the
+# training set with pooling and 73.8 % without.
+FASHION_MNIST_01_POOLED = dataclasses.replace(
+    FASHION_MNIST_01,
+    filters=(16, 64),
+    pooled=True,
+    dense=(256,),
+    epochs=70,
+    augmented=0.66,
+)
+FASHION_MNIST_01_FINE = dataclasses.replace(
+    FASHION_MNIST_01_POOLED,
+    thresholds=(0.13, 0.22, 0.32, 0.42, 0.52, 0.62, 0.72, 0.82, 0.9),
+    steepness=20.0,
+    epochs=55,
+)
 
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "mnist_0.3_ibp_wide": MNIST_03_WIDE,
     "mnist_0.3_ibp_wide_shifted": MNIST_03_WIDE_SHIFTED,
+    "mnist_0.3_ibp_pooled": MNIST_03_POOLED,
     "mnist_0.3_ibp_muon": MNIST_03_MUON,
     "mnist_0.3_ibp_shifted": MNIST_03_SHIFTED,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
     "fashion_mnist_0.1_ibp_muon": FASHION_MNIST_01_MUON,
+    "fashion_mnist_0.1_ibp_pooled": FASHION_MNIST_01_POOLED,
+    "fashion_mnist_0.1_ibp_fine": FASHION_MNIST_01_FINE,
     "digits_ibp": dataclasses.replace(
         FASHION_MNIST_01,
         data="digits",

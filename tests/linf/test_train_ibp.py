@@ -33,10 +33,10 @@ def test_pixels_far_from_a_threshold_are_known(recipes):
 
 
 @pytest.mark.parametrize(
-    "kappa, learns, optimizer",
-    [((1.0, 0.0), True, "adam"), (None, False, "muon")],
+    "kappa, learns, optimizer, pooled",
+    [((1.0, 0.0), True, "adam", False), (None, False, "muon", True)],
 )
-def test_trains(kappa, learns, optimizer, recipes, tmp_path):
+def test_trains(kappa, learns, optimizer, pooled, recipes, tmp_path):
     import train_ibp
 
     random = np.random.default_rng(0)
@@ -53,6 +53,7 @@ def test_trains(kappa, learns, optimizer, recipes, tmp_path):
         kappa=kappa,
         learn_thresholds=learns,
         optimizer=optimizer,
+        pooled=pooled,
         learning_rate=(1e-2, 1e-3),
         epsilon_reached=0.5,
     )
