@@ -173,14 +173,6 @@ MNIST_03_WIDE_SHIFTED = dataclasses.replace(
     optimizer=MNIST_03_WIDE.optimizer,
     epochs=10,
 )
-MNIST_03_POOLED = dataclasses.replace(
-    MNIST_03,
-    filters=(24, 64),
-    pooled=True,
-    padding=("same", "same"),
-    dense=(256,),
-    epochs=50,
-)
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
     epsilon=0.1,
@@ -221,7 +213,6 @@ RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "mnist_0.3_ibp_wide": MNIST_03_WIDE,
     "mnist_0.3_ibp_wide_shifted": MNIST_03_WIDE_SHIFTED,
-    "mnist_0.3_ibp_pooled": MNIST_03_POOLED,
     "mnist_0.3_ibp_muon": MNIST_03_MUON,
     "mnist_0.3_ibp_shifted": MNIST_03_SHIFTED,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
