@@ -91,19 +91,20 @@ def conv_net(input_shape, classes, recipe):
         name="comparisons",
     )
     stack = [keras.Input(input_shape), comparisons, layers.ReLU(1.0)]
+    kernel, stride = (3, 1) if recipe.pooled else (4, 2)
     for count, padding in zip(recipe.filters, recipe.padding, strict=True):
         stack.append(
             layers.Conv2D(
                 count,
-                3 if recipe.pooled else 4,
-                1 if recipe.pooled else 2,
+                kernel,
+                stride,
                 padding,
+                activation="relu",
                 kernel_initializer=initializer,
             )
         )
         if recipe.pooled:
             stack.append(layers.MaxPooling2D(2))
-        stack.append(layers.ReLU())
     stack.append(layers.Flatten())
     for units in recipe.dense:
         stack.append(
