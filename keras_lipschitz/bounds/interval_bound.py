@@ -41,7 +41,9 @@ class IntervalBound(GlobalLipschitz):
     any other, and serves networks of every kind that were trained for it.
 
     While a net of l_inf distances trains at a finite `p`, distances count as
-    1-Lipschitz, which is an estimate.
+    1-Lipschitz, which is an estimate. So is what a training step sees of layers
+    in `mixed_bfloat16`: kernels are applied in it. Outside of training boxes
+    are float32, and what is certified is proved on the host.
 
     What a box leaves open can be decided with `branches`: linear relaxations
     of the ReLUs, whose slopes are sought, prove more than boxes, and where they

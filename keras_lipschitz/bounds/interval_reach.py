@@ -33,7 +33,7 @@ class IntervalReach:
         middle = self._middle()
         chosen = ops.one_hot(anchor, self.rows.shape[0], dtype="float32")
         differences = self.rows[None] - ops.matmul(chosen, self.rows)[:, None]
-        radius = self.body.radius
+        radius = ops.cast(self.body.radius, "float32")
         reach = ops.einsum("bci,bi->bc", ops.abs(differences), radius)
         return middle - _entry(middle, anchor) + reach
 
@@ -56,16 +56,16 @@ class IntervalReach:
             upper, lower = self.body.upper, self.body.lower
         else:
             middle = self._middle()
-            radius = ops.matmul(
-                self.body.radius, ops.transpose(ops.abs(self.rows))
-            )
+            radius = ops.cast(self.body.radius, "float32")
+            radius = ops.matmul(radius, ops.transpose(ops.abs(self.rows)))
             upper, lower = middle + radius, middle - radius
         away = ops.maximum(upper - self.logits, self.logits - lower)
         return ops.maximum(away, 0.0)
 
     def _middle(self):
         """The logits in the middle of the box."""
-        middle = ops.matmul(self.body.middle, ops.transpose(self.rows))
+        middle = ops.cast(self.body.middle, "float32")
+        middle = ops.matmul(middle, ops.transpose(self.rows))
         if self.head.bias is not None:
             middle = middle + ops.cast(self.head.bias, "float32")
         return middle

@@ -308,6 +308,65 @@ def test_worst_case_alone_teaches_what_a_share_of_zero_does(
         np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-5 * scale)
 
 
+def pooled_network():
+    """ReLUs before all that a training step treats on its own."""
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(4, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(5, 2, activation="relu", use_bias=False),
+            layers.Conv2D(6, 2, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu"),
+            layers.Dense(6, activation="tanh"),
+            layers.Dense(3),
+        ]
+    )
+
+
+@multi_backend
+@pytest.mark.parametrize(
+    "precision, tolerance", [("float32", 0.02), ("mixed_bfloat16", 0.1)]
+)
+def test_a_training_step_goes_down_the_worst_case(precision, tolerance):
+    x, y = small_images()
+    keras.utils.set_random_seed(0)
+    judged = kl.GloroModel(pooled_network(), 0.05, bound=IntervalBound())
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = kl.GloroModel(pooled_network(), 0.05, bound=IntervalBound())
+    finally:
+        keras.config.set_dtype_policy(policy)
+    before = judged.base.get_weights()
+    model.base.set_weights(before)
+    loss = kl.losses.WorstCaseCrossentropy(None)
+    judged.compile(loss=loss)
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        loss,
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    first = float(np.squeeze(model.train_on_batch(x[:32], y[:32])))
+    slope = [
+        old - new
+        for old, new in zip(before, model.base.get_weights(), strict=True)
+    ]
+
+    def loss_at(step):
+        judged.base.set_weights(
+            [w - step * g for w, g in zip(before, slope, strict=True)]
+        )
+        return judged.evaluate(x[:32], y[:32], 32, verbose=0)
+
+    assert first == pytest.approx(loss_at(0.0), rel=tolerance / 4)
+    square = sum(np.sum(g**2) for g in slope)
+    step = 0.01 / square
+    fall = (loss_at(-step) - loss_at(step)) / (2 * step)
+    assert fall == pytest.approx(square, rel=tolerance)
+
+
 @pytest.mark.parametrize("kappa, walks", [(0.0, 3), (None, 2)])
 def test_worst_case_alone_leaves_the_gradient_of_logits_out(kappa, walks):
     import tensorflow as tf

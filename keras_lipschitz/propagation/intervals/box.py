@@ -22,6 +22,10 @@ class Box:
         return cls(center - radius, center + radius, center)
 
     @property
+    def shape(self):
+        return tuple(self.lower.shape)
+
+    @property
     def middle(self):
         return (self.lower + self.upper) / 2.0
 

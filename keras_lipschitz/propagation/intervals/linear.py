@@ -31,18 +31,19 @@ from keras_lipschitz.propagation.registry import linear_map_of
 )
 def linear(layer, x):
     """The middle goes through the layer, the radius through `|W|`."""
-    linear_map = linear_map_of(layer, tuple(x.lower.shape))
+    linear_map = linear_map_of(layer, x.shape)
     kernel = linear_map.kernel
-    middle = linear_map.apply(x.middle, kernel) + _bias(layer, linear_map)
+    middle = linear_map.apply(x.middle, kernel)
+    if layer.bias is not None:
+        middle = middle + bias_of(layer, linear_map)
     radius = linear_map.apply(x.radius, ops.abs(kernel))
     box = Box(middle - radius, middle + radius)
     return activated(layer.activation, box)
 
 
-def _bias(layer, linear_map):
-    if layer.bias is None:
-        return 0.0
-    bias = ops.cast(layer.bias, "float32")
+def bias_of(layer, linear_map, dtype="float32"):
+    """The bias of a layer that has one, to add to what its map returns."""
+    bias = ops.cast(layer.bias, dtype)
     if getattr(linear_map, "data_format", None) == "channels_first":
         return ops.reshape(bias, (-1, *[1] * len(linear_map.spatial_shape)))
     return bias
