@@ -4,7 +4,9 @@ import dataclasses
 
 import keras
 import numpy as np
+from few_taps import few_taps
 from keras import layers
+from normalized_conv2d import NormalizedConv2D
 
 from keras_lipschitz.datasets import augmentation as augment
 
@@ -21,12 +23,18 @@ class IBPRecipe:
         learn_thresholds: Whether both are where learning begins, or stay: a
             step without takes three quarters of the time.
         filters: Of each convolution.
-        pooled: Whether convolutions are of kernel 3 and the largest of four
-            neighbours goes on, in place of kernel 4 and stride 2.
+        kernel: Width of the kernels of the convolutions.
+        strides: Of each convolution.
+        pooling: Width of the square behind each convolution of which the
+            largest entry goes on.
         padding: Of each convolution.
         dense: Units of each hidden dense layer.
         initial_scale: Of the kernels below the logits, against those of He et
             al.
+        initial_taps: How many inputs each unit of a convolution reads at first;
+            0 for all. See `few_taps`.
+        normalized: Whether batch normalization, which is folded away in the
+            end, is behind each convolution while it trains.
         shifted: Whether the logits are the mean of those of the image and of
             what it becomes when it moves by a pixel: see `ensemble.py`.
         training_epsilon: The radius in training, as a multiple of `epsilon`.
@@ -51,10 +59,14 @@ class IBPRecipe:
     steepness: float = 20.0
     learn_thresholds: bool = False
     filters: tuple = (32, 64)
-    pooled: bool = False
+    kernel: int = 4
+    strides: tuple = (2, 2)
+    pooling: tuple = (1, 1)
     padding: tuple = ("same", "same")
     dense: tuple = (128,)
     initial_scale: float = 0.1
+    initial_taps: int = 0
+    normalized: bool = False
     shifted: bool = False
     training_epsilon: float = 1.0
     epsilon_reached: float = 0.25
@@ -88,23 +100,31 @@ def conv_net(input_shape, classes, recipe):
         len(recipe.thresholds),
         1,
         trainable=recipe.learn_thresholds,
+        # Steep: what a pixel loses in less precision would be amplified.
+        dtype="float32",
         name="comparisons",
     )
     stack = [keras.Input(input_shape), comparisons, layers.ReLU(1.0)]
-    kernel, stride = (3, 1) if recipe.pooled else (4, 2)
-    for count, padding in zip(recipe.filters, recipe.padding, strict=True):
+    convolution = NormalizedConv2D if recipe.normalized else layers.Conv2D
+    for count, stride, padding, pool in zip(
+        recipe.filters,
+        recipe.strides,
+        recipe.padding,
+        recipe.pooling,
+        strict=True,
+    ):
         stack.append(
-            layers.Conv2D(
+            convolution(
                 count,
-                kernel,
+                recipe.kernel,
                 stride,
                 padding,
                 activation="relu",
                 kernel_initializer=initializer,
             )
         )
-        if recipe.pooled:
-            stack.append(layers.MaxPooling2D(2))
+        if pool > 1:
+            stack.append(layers.MaxPooling2D(pool))
     stack.append(layers.Flatten())
     for units in recipe.dense:
         stack.append(
@@ -117,6 +137,11 @@ def conv_net(input_shape, classes, recipe):
     slopes = np.full(comparisons.kernel.shape, recipe.steepness)
     offsets = 0.5 - recipe.steepness * np.array(recipe.thresholds)
     comparisons.set_weights([slopes, offsets])
+    if recipe.initial_taps:
+        for layer in network.layers:
+            if isinstance(layer, layers.Conv2D) and layer is not comparisons:
+                kernel = few_taps(layer.kernel.shape, recipe.initial_taps)
+                layer.kernel.assign(kernel)
     return network
 
 
@@ -174,6 +199,29 @@ MNIST_03_WIDE_SHIFTED = dataclasses.replace(
     optimizer=MNIST_03_WIDE.optimizer,
     epochs=10,
 )
+MNIST_03_DEEP = dataclasses.replace(
+    MNIST_03,
+    filters=(32, 32, 64, 64, 64),
+    kernel=3,
+    strides=(1, 1, 2, 1, 1),
+    pooling=(1,) * 5,
+    padding=("valid",) * 5,
+    dense=(512,),
+    initial_taps=3,
+    normalized=True,
+    epsilon_reached=0.2,
+    learning_rate=(1e-3, 0.0),
+    epochs=46,
+)
+MNIST_03_DEEP_SHIFTED = dataclasses.replace(
+    MNIST_03_DEEP,
+    normalized=False,
+    shifted=True,
+    decay="linear",
+    decay_begins=0.0,
+    epsilon_reached=0.0,
+    epochs=10,
+)
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
     epsilon=0.1,
@@ -198,7 +246,9 @@ FASHION_MNIST_01_MUON = dataclasses.replace(
 FASHION_MNIST_01_POOLED = dataclasses.replace(
     FASHION_MNIST_01,
     filters=(16, 64),
-    pooled=True,
+    kernel=3,
+    strides=(1, 1),
+    pooling=(2, 2),
     dense=(256,),
     epochs=70,
     augmented=0.66,
@@ -209,13 +259,14 @@ FASHION_MNIST_01_FINE = dataclasses.replace(
     steepness=20.0,
     epochs=55,
 )
-
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "mnist_0.3_ibp_wide": MNIST_03_WIDE,
     "mnist_0.3_ibp_wide_shifted": MNIST_03_WIDE_SHIFTED,
     "mnist_0.3_ibp_muon": MNIST_03_MUON,
     "mnist_0.3_ibp_shifted": MNIST_03_SHIFTED,
+    "mnist_0.3_ibp_deep": MNIST_03_DEEP,
+    "mnist_0.3_ibp_deep_shifted": MNIST_03_DEEP_SHIFTED,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
     "fashion_mnist_0.1_ibp_muon": FASHION_MNIST_01_MUON,
     "fashion_mnist_0.1_ibp_pooled": FASHION_MNIST_01_POOLED,
@@ -224,6 +275,8 @@ RECIPES = {
         FASHION_MNIST_01,
         data="digits",
         filters=(8,),
+        strides=(2,),
+        pooling=(1,),
         padding=("same",),
         dense=(32,),
         batch_size=64,

@@ -33,6 +33,7 @@ def main():
         arguments,
         build,
         callbacks,
+        finish=without_normalization,
         script=os.path.basename(__file__),
     )
 
@@ -48,12 +49,31 @@ def build(recipe, data):
     base = conv_net(data.input_shape, data.classes, recipe)
     if recipe.shifted:
         base = keras_lipschitz.models.ensemble([base], views(shifted=True))
-    bound = keras_lipschitz.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
-    model = keras_lipschitz.GloroModel(base, recipe.epsilon, bound=bound)
+    model = bounded(base, recipe.epsilon)
     kappa = None if recipe.kappa is None else recipe.kappa[0]
     loss = keras_lipschitz.losses.WorstCaseCrossentropy(kappa)
     model.compile(optimizer_of(recipe), loss=loss, metrics=training_run.METRICS)
     return model
+
+
+def bounded(base, epsilon):
+    import keras_lipschitz
+
+    bound = keras_lipschitz.bounds.IntervalBound((0.0, 1.0), radius_steps=6)
+    return keras_lipschitz.GloroModel(base, epsilon, bound=bound)
+
+
+def without_normalization(model):
+    """The same network of plain layers."""
+    import keras
+    from normalized_conv2d import plain
+
+    # The mean over views is no chain of layers, and of plain ones already.
+    if not isinstance(model.base, keras.Sequential):
+        return model
+    judged = bounded(plain(model.base), model.epsilon)
+    judged.compile("sgd", loss=model.loss, metrics=training_run.METRICS)
+    return judged
 
 
 def callbacks(recipe, data):

@@ -32,11 +32,27 @@ def test_pixels_far_from_a_threshold_are_known(recipes):
             np.testing.assert_allclose(compared, expected, atol=1e-5)
 
 
+def test_units_begin_with_few_inputs(recipes):
+    kernel = np.abs(recipes.few_taps((3, 3, 16, 40), 3)).reshape(-1, 40)
+    largest = -np.sort(-kernel, axis=0)
+    np.testing.assert_array_equal(largest[:3].T, [[1.0, 0.5, 0.5]] * 40)
+    assert 0 < largest[3:].max() < 0.01
+
+
+POOLED = {
+    "kernel": 3,
+    "strides": (1,),
+    "pooling": (2,),
+    "initial_taps": 3,
+    "normalized": True,
+}
+
+
 @pytest.mark.parametrize(
-    "kappa, learns, optimizer, pooled",
-    [((1.0, 0.0), True, "adam", False), (None, False, "muon", True)],
+    "kappa, learns, optimizer, changes",
+    [((1.0, 0.0), True, "adam", {}), (None, False, "muon", POOLED)],
 )
-def test_trains(kappa, learns, optimizer, pooled, recipes, tmp_path):
+def test_trains(kappa, learns, optimizer, changes, recipes, tmp_path):
     import train_ibp
 
     random = np.random.default_rng(0)
@@ -53,7 +69,7 @@ def test_trains(kappa, learns, optimizer, pooled, recipes, tmp_path):
         kappa=kappa,
         learn_thresholds=learns,
         optimizer=optimizer,
-        pooled=pooled,
+        **changes,
         learning_rate=(1e-2, 1e-3),
         epsilon_reached=0.5,
     )
@@ -72,7 +88,8 @@ def test_trains(kappa, learns, optimizer, pooled, recipes, tmp_path):
     assert learns != np.array_equal(moved[1], thresholds[1])
     assert history["training_epsilon"][-1] == pytest.approx(0.1)
     images, labels = data.arrays("test")
-    assert np.mean(model.predict_certified(images).label == labels) > 0.9
+    judged = train_ibp.without_normalization(model)
+    assert np.mean(judged.predict_certified(images).label == labels) > 0.9
 
 
 def test_one_network_is_judged_with_branches(recipes, tmp_path):
