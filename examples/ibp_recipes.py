@@ -213,15 +213,6 @@ MNIST_03_DEEP = dataclasses.replace(
     learning_rate=(1e-3, 0.0),
     epochs=46,
 )
-MNIST_03_DEEP_SHIFTED = dataclasses.replace(
-    MNIST_03_DEEP,
-    normalized=False,
-    shifted=True,
-    decay="linear",
-    decay_begins=0.0,
-    epsilon_reached=0.0,
-    epochs=10,
-)
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
     epsilon=0.1,
@@ -266,7 +257,6 @@ RECIPES = {
     "mnist_0.3_ibp_muon": MNIST_03_MUON,
     "mnist_0.3_ibp_shifted": MNIST_03_SHIFTED,
     "mnist_0.3_ibp_deep": MNIST_03_DEEP,
-    "mnist_0.3_ibp_deep_shifted": MNIST_03_DEEP_SHIFTED,
     "fashion_mnist_0.1_ibp": FASHION_MNIST_01,
     "fashion_mnist_0.1_ibp_muon": FASHION_MNIST_01_MUON,
     "fashion_mnist_0.1_ibp_pooled": FASHION_MNIST_01_POOLED,

@@ -114,7 +114,7 @@ def plain(network):
     def clone(layer):
         config = layer.get_config()
         if isinstance(layer, NormalizedConv2D):
-            del config["momentum"]
+            del config["momentum"], config["name"]
             return layers.Conv2D.from_config(config)
         return layer.__class__.from_config(config)
 
