@@ -365,3 +365,14 @@ def test_the_call_that_an_error_shows_works(forget):
     model.certify()
     with pytest.raises(ValueError, match="doubled"):
         model.predict_certified(x)
+
+
+def test_a_new_rule_serves_training_as_well(monkeypatch):
+    for table in ("_RULES", "_TRAINING_RULES"):
+        rules = dict(getattr(registry, table))
+        monkeypatch.setattr(registry, table, rules)
+    assert layers.Dense in registry._TRAINING_RULES
+    kl.register_interval_rule(layers.Dense)(registry.increasing)
+    for training in (False, True):
+        rule = registry.interval_rule_of(layers.Dense(1), "dense", training)
+        assert rule is registry.increasing

@@ -73,6 +73,8 @@ def register_interval_rule(*layer_types, training=False):
 
     def decorator(rule):
         for layer_type in layer_types:
+            # A new rule is not passed over in training for one before it.
+            _TRAINING_RULES.pop(layer_type, None)
             table[layer_type] = rule
         return rule
 
