@@ -107,7 +107,8 @@ def test_a_training_step_walks_once(monkeypatch):
 
 @pytest.fixture(scope="module")
 def nets():
-    """A net of distances under both bounds, and the radii of these."""
+    """A net of distances under both bounds."""
+    keras.utils.set_random_seed(0)
     base = shaken(small_net(units=(24, 24)))
     x, _ = small_images(96)
     globally = kl.GloroModel(base, 0.02, norm="inf")
@@ -140,21 +141,48 @@ def test_no_box_of_distances_is_wider_than_the_input(nets):
     assert width.max() <= 0.4 * (1 + 1e-5)
 
 
+@pytest.fixture(scope="module")
+def in_float64(nets):
+    """The net of distances in float64."""
+    _, _, boxes = nets
+    keras.config.set_dtype_policy("float64")
+    base = small_net(units=(24, 24))
+    keras.config.set_dtype_policy("float32")
+    base.set_weights(boxes.base.get_weights())
+    return base
+
+
 @pytest.mark.parametrize("level", ["R", "F64", "F32"])
-def test_no_valid_step_breaks_a_certified_point(level, nets):
+def test_no_valid_step_breaks_a_certified_point(level, nets, in_float64):
     x, _, boxes = nets
     boxes.certify(level)
     _, radii = boxes.predict_certified(x)
-    logits = to_numpy(boxes.base(x))
+    # Each level speaks of its own arithmetic; R, of none, of the finest.
+    base = boxes.base if level == "F32" else in_float64
+    x = x.astype(base.compute_dtype)
+    logits = to_numpy(base(x))
     random = np.random.default_rng(1)
     for _ in range(25):
         step = random.choice([-1.0, 1.0], x.shape)
         moved = x + 0.999 * radii[:, None, None, None] * step
         moved = np.clip(moved, np.minimum(x, 0), np.maximum(x, 1))
-        changed = to_numpy(boxes.base(moved.astype("float32")))
+        changed = to_numpy(base(moved.astype(x.dtype)))
         assert np.all(changed.argmax(axis=1) == logits.argmax(axis=1))
+
+
+@pytest.mark.parametrize("level", ["F64", "F32"])
+def test_what_a_machine_certifies_holds_of_real_numbers(level, nets):
+    x, _, boxes = nets
+    boxes.certify(level)
+    labels, radii = boxes.predict_certified(x)
+    labels = np.where(labels >= 0, labels, to_numpy(boxes.base(x)).argmax(1))
     boxes.certify("R")
-    assert np.all(radii <= boxes.predict_certified(x).radius * (1 + 1e-9))
+    decide = boxes.bound.decider(boxes.certificate, boxes.epsilon)
+    # Two searches try different radii: each is asked for by itself.
+    x = x.astype("float64")
+    held = decide.proves(x, labels, radii) | (decide.globally(x)[1] >= radii)
+    assert np.all(held)
+    assert np.mean(radii > 0) > 0.5
 
 
 def test_what_saturates_is_certified_in_float32_unless_it_overflows():
