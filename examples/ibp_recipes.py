@@ -211,7 +211,7 @@ MNIST_03_DEEP = dataclasses.replace(
     normalized=True,
     epsilon_reached=0.2,
     learning_rate=(1e-3, 0.0),
-    epochs=46,
+    epochs=90,
 )
 FASHION_MNIST_01 = IBPRecipe(
     data="fashion_mnist",
@@ -250,14 +250,6 @@ FASHION_MNIST_01_FINE = dataclasses.replace(
     steepness=20.0,
     epochs=55,
 )
-FASHION_MNIST_01_DEEP = dataclasses.replace(
-    MNIST_03_DEEP,
-    data="fashion_mnist",
-    epsilon=0.1,
-    thresholds=FASHION_MNIST_01_FINE.thresholds,
-    epochs=96,
-    augmented=0.66,
-)
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "mnist_0.3_ibp_wide": MNIST_03_WIDE,
@@ -269,7 +261,6 @@ RECIPES = {
     "fashion_mnist_0.1_ibp_muon": FASHION_MNIST_01_MUON,
     "fashion_mnist_0.1_ibp_pooled": FASHION_MNIST_01_POOLED,
     "fashion_mnist_0.1_ibp_fine": FASHION_MNIST_01_FINE,
-    "fashion_mnist_0.1_ibp_deep": FASHION_MNIST_01_DEEP,
     "digits_ibp": dataclasses.replace(
         FASHION_MNIST_01,
         data="digits",
