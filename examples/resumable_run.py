@@ -17,7 +17,8 @@ class ResumableRun(keras.callbacks.Callback):
     Args:
         directory: Where to keep the files.
         settings: Dict that a run must share with the one that it continues.
-        monitor: Name in the logs of what the best epoch has most of.
+        monitor: Name in the logs of what the best epoch has most of; where
+            it is not in the logs, the last epoch is the best.
     """
 
     def __init__(self, directory, settings, monitor="val_vra"):
@@ -79,8 +80,9 @@ class ResumableRun(keras.callbacks.Callback):
                 for name, value in logs.items()
             },
         }
-        if logs[self.monitor] > state["best"]:
-            state["best"] = float(logs[self.monitor])
+        value = logs.get(self.monitor)
+        if value is None or value > state["best"]:
+            state["best"] = state["best"] if value is None else float(value)
             state["best_epoch"] = done
         self._write(state)
 

@@ -107,7 +107,7 @@ def callbacks(recipe, data):
         chosen.append(steer.LossSchedule(*schedule))
     chosen.append(steer.LipschitzUpdate())
     if recipe.local is not None:
-        x, _ = data.arrays("validation")
+        x, _ = data.arrays("train" if data.validation is None else "validation")
         chosen.append(steer.LocalConstants(x[:WATCHED]))
     return chosen
 

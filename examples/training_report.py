@@ -48,6 +48,7 @@ def command(arguments, script):
         "mlp_head",
         "no_jit",
         "seed",
+        "validation",
     )
     for name in names:
         value = getattr(arguments, name, None)

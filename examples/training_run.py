@@ -33,6 +33,12 @@ def parser(description, recipe):
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--validation",
+        type=int,
+        help="training images to hold out and choose the epoch by; with 0 the "
+        "last epoch is kept; a twelfth if not set",
+    )
+    parser.add_argument(
         "--initial-model", help="saved model of this network to begin with"
     )
     parser.add_argument("--output", help="folder; runs/RECIPE_SEED if not set")
@@ -123,11 +129,14 @@ def train_and_report(
 def load_data(recipe, arguments):
     from keras_lipschitz import datasets
 
+    validation = 0.1 if recipe.data == "digits" else 1 / 12
+    if arguments.validation is not None:
+        validation = arguments.validation or None
     # Recipes of other scripts move their images to the end.
     augmented = getattr(recipe, "augmented", 1.0)
     return datasets.load(
         recipe.data,
-        validation=0.1 if recipe.data == "digits" else 1 / 12,
+        validation=validation,
         seed=arguments.seed,
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation,

@@ -19,7 +19,8 @@ class DataSet:
     Args:
         name: String.
         raw: `RawData`.
-        validation: Integer, or a fraction below 1, of the training set.
+        validation: Integer, or a fraction below 1, of the training set, or
+            `None` to hold nothing out.
         seed: Integer, decides the split, the order and the augmentation.
         batch_size: Integer.
         augmentation: Sequence of the steps in
@@ -29,7 +30,7 @@ class DataSet:
 
     Attributes:
         train: Batches for `fit`, in a new order every epoch.
-        validation: Batches in a fixed order.
+        validation: Batches in a fixed order; `None` where nothing is held out.
         test: Batches in a fixed order.
         input_shape: Shape of one sample.
         classes: Integer.
@@ -49,7 +50,9 @@ class DataSet:
         _check_batch_size(batch_size)
         _check_augmented_epochs(augmented_epochs)
         self.name = name
-        held_out = _count(validation, len(raw.x_train))
+        held_out = 0
+        if validation is not None:
+            held_out = _count(validation, len(raw.x_train))
         order = np.random.default_rng(seed).permutation(len(raw.x_train))
         self._parts = {
             "train": _take(raw, np.sort(order[held_out:])),
@@ -66,9 +69,11 @@ class DataSet:
             tuple(augmentation),
             augmented_epochs,
         )
-        self.validation = ordered_batches(
-            *self._parts["validation"], batch_size
-        )
+        self.validation = None
+        if held_out:
+            self.validation = ordered_batches(
+                *self._parts["validation"], batch_size
+            )
         self.test = ordered_batches(*self._parts["test"], batch_size)
 
     def arrays(self, part):
@@ -135,8 +140,8 @@ def _count(validation, samples):
         or not 0 < count < samples
     ):
         raise ValueError(
-            "`validation` should be a fraction between 0 and 1 or a number of "
-            f"samples between 1 and {samples - 1}. Received: "
+            "`validation` should be a fraction between 0 and 1, a number of "
+            f"samples between 1 and {samples - 1}, or None. Received: "
             f"validation={validation!r}"
         )
     return int(count)

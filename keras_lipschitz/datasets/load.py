@@ -47,7 +47,7 @@ def load(
             scikit-learn), `"npz:PATH"`, or `"folder:PATH"` with images in
             `train/CLASS/` and `test/CLASS/`.
         validation: Integer, or a fraction below 1, of the training set to hold
-            out. Defaults to `0.1`.
+            out, or `None` where nothing is left to choose. Defaults to `0.1`.
         seed: Integer, decides the split, the order of every epoch and the
             augmentation. Defaults to `0`.
         batch_size: Integer. Defaults to `256`.

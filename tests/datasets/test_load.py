@@ -384,6 +384,17 @@ def test_without_tensorflow_datasets_the_error_says_what_to_do(
         datasets.load("mnist")
 
 
+def test_nothing_is_held_out(npz):
+    name, given = npz
+    data = datasets.load(name, validation=None, batch_size=4)
+    assert data.validation is None and data.size("validation") == 0
+    x, y = data.arrays("train")
+    scaled = given["x_train"].astype("float32") / np.float32(255)
+    np.testing.assert_array_equal(x, scaled)
+    np.testing.assert_array_equal(y, given["y_train"].ravel())
+    assert len(all_of(data.train)[0]) == len(x)
+
+
 @pytest.mark.parametrize("validation", [0, 24, 1.5, -1, True, "a", 0.0])
 def test_bad_validation(npz, validation):
     with pytest.raises(ValueError, match="`validation` should be"):

@@ -280,6 +280,17 @@ def test_training_begins_with_a_saved_model(data, tmp_path, monkeypatch):
         training_run.begin_with(train_gloro.build(other, samples), path)
 
 
+def test_all_images_train_and_the_last_epoch_is_kept(data, tmp_path):
+    run(*command(data, tmp_path, epochs=3), "--validation=0", "--no-jit")
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["best_epoch"] == results["epochs"] == 3
+    assert results["command"].endswith("--seed 0 --validation 0")
+    state = json.loads((tmp_path / "state" / "state.json").read_text())
+    assert state["settings"]["training_samples"] == 300
+    assert not any(name.startswith("val_") for name in state["history"])
+    assert (tmp_path / "training.png").exists()
+
+
 def test_other_settings_are_refused(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     from resumable_run import ResumableRun
