@@ -30,6 +30,12 @@ def crossentropy(outputs, is_label):
     return ops.log(total) + largest[:, 0]
 
 
+def generalized_crossentropy(outputs, is_label, q):
+    """`(1 - p_y^q) / q` of every sample, and the cross-entropy at `q = 0`."""
+    surprise = crossentropy(outputs, is_label)
+    return -ops.expm1(-q * surprise) / q if q else surprise
+
+
 def emma_outputs(logits, slack, is_label, floor):
     """`z_i + t_i s_i` with the share `t_i = clip(-z_i / s_i, floor, 1)`.
 

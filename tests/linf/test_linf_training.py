@@ -32,24 +32,30 @@ def slow_clipped(f, s, y, weight, scale):
     return weight * slow_crossentropy(scale * f, y) + hinge
 
 
-def slow_worst(f, s, y, kappa):
+def slow_generalized(f, y, q):
+    p = np.exp(f[y]) / np.sum(np.exp(f))
+    return (1 - p**q) / q if q else -np.log(p)
+
+
+def slow_worst(f, s, y, kappa, q=0):
     worst = f + s
     worst[y] = f[y]
-    clean = slow_crossentropy(f, y)
-    return kappa * clean + (1 - kappa) * slow_crossentropy(worst, y)
+    clean = slow_generalized(f, y, q)
+    return kappa * clean + (1 - kappa) * slow_generalized(worst, y, q)
 
 
-LOSSES = {
-    "margin_hinge": ({"mix": 0.75}, slow_hinge),
-    "clipped_hinge": ({"weight": 0.3, "scale": 2.5}, slow_clipped),
-    "worst_case_crossentropy": ({"kappa": 0.25}, slow_worst),
-}
+LOSSES = [
+    ("margin_hinge", {"mix": 0.75}, slow_hinge),
+    ("clipped_hinge", {"weight": 0.3, "scale": 2.5}, slow_clipped),
+    ("worst_case_crossentropy", {"kappa": 0.25}, slow_worst),
+    ("worst_case_crossentropy", {"kappa": 0.25, "q": 0.7}, slow_worst),
+    ("worst_case_crossentropy", {"kappa": 0.0, "q": 1.0}, slow_worst),
+]
 
 
 @multi_backend
-@pytest.mark.parametrize("name", LOSSES)
-def test_losses_are_what_they_say(name):
-    arguments, slow = LOSSES[name]
+@pytest.mark.parametrize("name, arguments, slow", LOSSES)
+def test_losses_are_what_they_say(name, arguments, slow):
     loss = kl.losses.get(name, reduction="none", **arguments)
     random = np.random.default_rng(0)
     f = 3 * random.normal(size=(40, 4))
@@ -67,6 +73,15 @@ def test_losses_are_what_they_say(name):
     # Where slack and margins vanish, value and gradient are finite.
     zero = to_numpy(loss(np.array([0]), np.zeros((1, 8), "float32")))
     assert np.isfinite(zero).all()
+
+
+def test_generalized_crossentropy_gives_up_on_what_is_lost():
+    hopeless = np.array([[0.0, 900.0, 0.0, 0.0]], "float32")
+    loss = kl.losses.WorstCaseCrossentropy(None, q=0.5)
+    assert float(loss(np.array([0]), hopeless)) == pytest.approx(2.0)
+    for bad in (-0.1, 1.1, math.nan, "a"):
+        with pytest.raises(ValueError, match="`q` should be.*from 0 to 1"):
+            kl.losses.WorstCaseCrossentropy(q=bad)
 
 
 def test_worst_case_alone_has_no_share_to_move():
