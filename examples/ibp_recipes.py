@@ -42,6 +42,10 @@ class IBPRecipe:
             and the plain cross-entropy gives way to that of the worst case.
         kappa: Share of the plain cross-entropy, first and last; `None` where
             there never is one.
+        q: How far the loss gives up on samples in the end: see
+            `WorstCaseCrossentropy`.
+        q_reached: Fraction of the run after which it does; it begins to where
+            `epsilon` is reached.
         epochs: Passes over the training set.
         batch_size: Samples a step.
         optimizer: `"adam"`, or `"muon"`: see `KernelMuon`.
@@ -71,6 +75,8 @@ class IBPRecipe:
     training_epsilon: float = 1.0
     epsilon_reached: float = 0.25
     kappa: tuple = None
+    q: float = 0.0
+    q_reached: float = 1.0
     epochs: int = 40
     batch_size: int = 128
     optimizer: str = "adam"

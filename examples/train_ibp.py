@@ -101,6 +101,16 @@ def callbacks(recipe, data):
                 "kappa", *recipe.kappa, reached_at=recipe.epsilon_reached
             )
         )
+    if recipe.q:
+        steered.append(
+            steer.LossSchedule(
+                "q",
+                0.0,
+                recipe.q,
+                begin_at=recipe.epsilon_reached,
+                reached_at=recipe.q_reached,
+            )
+        )
     return steered
 
 

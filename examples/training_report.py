@@ -48,6 +48,7 @@ def command(arguments, script):
         "mlp_head",
         "no_jit",
         "seed",
+        "split_seed",
         "validation",
     )
     for name in names:

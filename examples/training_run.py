@@ -33,6 +33,12 @@ def parser(description, recipe):
     parser.add_argument("--batch-size", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
+        "--split-seed",
+        type=int,
+        help="decides what is held out, and the order of images; --seed if not "
+        "set. Networks that are compared should hold out the same",
+    )
+    parser.add_argument(
         "--validation",
         type=int,
         help="training images to hold out and choose the epoch by; with 0 the "
@@ -129,6 +135,9 @@ def train_and_report(
 def load_data(recipe, arguments):
     from keras_lipschitz import datasets
 
+    seed = arguments.seed
+    if arguments.split_seed is not None:
+        seed = arguments.split_seed
     validation = 0.1 if recipe.data == "digits" else 1 / 12
     if arguments.validation is not None:
         validation = arguments.validation or None
@@ -137,7 +146,7 @@ def load_data(recipe, arguments):
     return datasets.load(
         recipe.data,
         validation=validation,
-        seed=arguments.seed,
+        seed=seed,
         batch_size=recipe.batch_size,
         augmentation=recipe.augmentation,
         data_dir=arguments.data_dir,
@@ -163,8 +172,9 @@ def train(recipe, data, arguments, output, build, callbacks):
         "jit_compile": model.jit_compile,
         **settings_of(recipe),
     }
-    if arguments.initial_model:
-        settings["initial_model"] = arguments.initial_model
+    for name in ("initial_model", "split_seed"):
+        if getattr(arguments, name) is not None:
+            settings[name] = getattr(arguments, name)
     run = ResumableRun(os.path.join(output, "state"), settings)
     if arguments.initial_model and not run.epoch:
         begin_with(model, arguments.initial_model)

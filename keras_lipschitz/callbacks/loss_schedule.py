@@ -16,6 +16,8 @@ class LossSchedule(Schedule):
         end: Number, its value at last.
         shape: `"linear"`, `"logarithmic"` (fast, then slower), `"cosine"`,
             `"exponential"` or `"constant"`. Defaults to `"linear"`.
+        begin_at: Number, the fraction of the run until which it is `start`.
+            Defaults to `0.0`.
         reached_at: Number, the fraction of the run after which the value is
             `end`. Defaults to `1.0`.
 
@@ -36,8 +38,16 @@ class LossSchedule(Schedule):
           Lipschitz Constants, GCPR 2023](https://arxiv.org/abs/2309.06166)
     """
 
-    def __init__(self, number, start, end, shape="linear", reached_at=1.0):
-        super().__init__(start, end, shape=shape, reached_at=reached_at)
+    def __init__(
+        self,
+        number,
+        start,
+        end,
+        shape="linear",
+        reached_at=1.0,
+        begin_at=0.0,
+    ):
+        super().__init__(start, end, shape, begin_at, reached_at)
         self.log_name = self.number = number
 
     def check_model(self):

@@ -35,9 +35,11 @@ class RandomShift:
 
     Args:
         pixels: Integer.
+        share: The share of the images that it is done to. Defaults to `1.0`.
     """
 
     pixels: int
+    share: float = 1.0
 
     def __call__(self, images, seed):
         import tensorflow as tf
@@ -51,6 +53,11 @@ class RandomShift:
             2 * self.pixels + 1,
             dtype=tf.int32,
         )
+        if self.share < 1.0:
+            chance = tf.random.stateless_uniform(
+                tf.shape(offsets)[1:], tf.random.fold_in(tf.stack(seed), 1)
+            )
+            offsets = tf.where(chance < self.share, offsets, self.pixels)
         return tensor_changes.cropped(images, offsets, self.pixels)
 
     def on_arrays(self, images, rng):
@@ -58,6 +65,9 @@ class RandomShift:
         p = self.pixels
         padded = np.pad(images, ((0, 0), (p, p), (p, p), (0, 0)))
         offsets = rng.integers(0, 2 * p + 1, (2, count, 1))
+        if self.share < 1.0:
+            chance = rng.uniform(size=offsets.shape[1:])
+            offsets = np.where(chance < self.share, offsets, p)
         rows = offsets[0] + np.arange(height)
         columns = offsets[1] + np.arange(width)
         some = np.arange(count)[:, None, None]

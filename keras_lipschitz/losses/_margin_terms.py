@@ -32,8 +32,9 @@ def crossentropy(outputs, is_label):
 
 def generalized_crossentropy(outputs, is_label, q):
     """`(1 - p_y^q) / q` of every sample, and the cross-entropy at `q = 0`."""
-    surprise = crossentropy(outputs, is_label)
-    return -ops.expm1(-q * surprise) / q if q else surprise
+    # So near to zero the two are the same in float32.
+    q = ops.maximum(ops.cast(q, outputs.dtype), 1e-9)
+    return -ops.expm1(-q * crossentropy(outputs, is_label)) / q
 
 
 def emma_outputs(logits, slack, is_label, floor):

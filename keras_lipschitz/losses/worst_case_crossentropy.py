@@ -22,7 +22,8 @@ class WorstCaseCrossentropy(MarginLoss):
 
     With `q > 0` each `CE = -log p` is the generalized `(1 - p^q) / q` instead,
     which is never above `1 / q`: what will not be certified anyway moves the
-    weights less, at `q = 1` by the probability `p` that it still has.
+    weights less, at `q = 1` by the probability `p` that it still has. `q` is a
+    variable too: training by it from the beginning is slow.
 
     The value is NaN for a label that is no class.
 
@@ -60,6 +61,7 @@ class WorstCaseCrossentropy(MarginLoss):
     """
 
     kappa = Adjustable(check_share)
+    q = Adjustable(check_share)
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class WorstCaseCrossentropy(MarginLoss):
         **kwargs,
     ):
         super().__init__(name=name, reduction=reduction, **kwargs)
-        self.q = check_share("q", q)
+        self.q = q
         self.worst_case_only = kappa is None
         if not self.worst_case_only:
             self.kappa = kappa
@@ -85,4 +87,4 @@ class WorstCaseCrossentropy(MarginLoss):
         return share * clean + (1.0 - share) * worst
 
     def get_config(self):
-        return {"kappa": None, "q": self.q, **super().get_config()}
+        return {"kappa": None, **super().get_config()}

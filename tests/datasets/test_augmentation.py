@@ -11,6 +11,7 @@ pytest.importorskip("tensorflow")
 ALL = (
     augment.RandomFlip(),
     augment.RandomShift(2),
+    augment.RandomShift(1, share=0.5),
     augment.RandomAffine(0.3, 0.2, 0.1, 0.1),
     augment.RandomContrast(0.8, 1.2),
     augment.RandomSaturation(0.5, 1.2),
@@ -52,6 +53,20 @@ def test_shift_moves_by_whole_pixels():
     hits = np.array([(w == y).all(axis=(1, 2, 3)) for w in windows])
     assert (hits.sum(axis=0) == 1).all()
     assert (hits.sum(axis=1) > 5).all()
+
+
+def test_a_share_of_images_is_moved():
+    x = images(4000)
+    step = augment.RandomShift(1, share=0.25)
+    for y in (
+        np.asarray(step(x, [0, 0])),
+        step.on_arrays(x, np.random.default_rng(0)),
+    ):
+        moved = (x != y).any(axis=(1, 2, 3))
+        # Of those that it is done to, one in nine stays where it is.
+        expected = 0.25 * 8 / 9
+        spread = np.sqrt(expected * (1 - expected) / len(x))
+        assert abs(moved.mean() - expected) < 4 * spread
 
 
 def test_affine_without_motion_is_the_identity():

@@ -280,6 +280,25 @@ def test_training_begins_with_a_saved_model(data, tmp_path, monkeypatch):
         training_run.begin_with(train_gloro.build(other, samples), path)
 
 
+def test_what_is_held_out_may_have_a_seed_of_its_own(data, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import train_gloro
+    import training_report
+    import training_run
+    from recipes import RECIPES
+
+    recipe, held_out = RECIPES["digits"], []
+    recipe = dataclasses.replace(recipe, data=data)
+    for seeds in (["--seed=3"], ["--seed=4", "--split-seed=3"], ["--seed=4"]):
+        arguments = train_gloro.parse(["--recipe=digits", *seeds])
+        samples = training_run.load_data(recipe, arguments)
+        held_out.append(samples.arrays("validation")[0])
+        words = training_report.command(arguments, "train_gloro.py")
+        assert words.endswith(" ".join(seeds).replace("=", " "))
+    np.testing.assert_array_equal(held_out[0], held_out[1])
+    assert not np.array_equal(held_out[1], held_out[2])
+
+
 def test_all_images_train_and_the_last_epoch_is_kept(data, tmp_path):
     run(*command(data, tmp_path, epochs=3), "--validation=0", "--no-jit")
     results = json.loads((tmp_path / "results.json").read_text())

@@ -45,6 +45,8 @@ POOLED = {
     "pooling": (2,),
     "initial_taps": 3,
     "normalized": True,
+    "q": 0.7,
+    "q_reached": 0.8,
 }
 
 
@@ -84,6 +86,9 @@ def test_trains(kappa, learns, optimizer, changes, recipes, tmp_path):
     ).history
     if kappa:
         assert history["kappa"][-1] == 0.0
+    if "q" in changes:
+        assert history["q"][:3] == [0.0] * 3
+        assert history["q"][-1] == pytest.approx(0.7)
     moved = model.base.get_layer("comparisons").get_weights()
     assert learns != np.array_equal(moved[1], thresholds[1])
     assert history["training_epsilon"][-1] == pytest.approx(0.1)
