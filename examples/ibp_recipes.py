@@ -91,19 +91,20 @@ class IBPRecipe:
 def conv_net(input_shape, classes, recipe):
     """A small convolutional network whose boxes do not begin wide.
 
-    A grey pixel `x` is first compared with each threshold `t`,
+    Each channel `x` of a pixel is first compared with each threshold `t`,
 
         clip(steepness (x - t) + 1/2, 0, 1),
 
     which is the same number for all of the box around a pixel that is far
     enough from `t`: of a drawing in black and white little is left open.
     """
+    channels = input_shape[-1]
     # The variance of `he_normal` is 2 / inputs.
     initializer = keras.initializers.VarianceScaling(
         2.0 * recipe.initial_scale**2, "fan_in", "truncated_normal"
     )
     comparisons = layers.Conv2D(
-        len(recipe.thresholds),
+        channels * len(recipe.thresholds),
         1,
         trainable=recipe.learn_thresholds,
         # Steep: what a pixel loses in less precision would be amplified.
@@ -140,9 +141,11 @@ def conv_net(input_shape, classes, recipe):
         )
     stack.append(layers.Dense(classes, name="logits"))
     network = keras.Sequential(stack, name="conv_net")
-    slopes = np.full(comparisons.kernel.shape, recipe.steepness)
+    slopes = np.kron(
+        np.eye(channels), np.full(len(recipe.thresholds), recipe.steepness)
+    )
     offsets = 0.5 - recipe.steepness * np.array(recipe.thresholds)
-    comparisons.set_weights([slopes, offsets])
+    comparisons.set_weights([slopes[None, None], np.tile(offsets, channels)])
     if recipe.initial_taps:
         for layer in network.layers:
             if isinstance(layer, layers.Conv2D) and layer is not comparisons:
@@ -256,6 +259,41 @@ FASHION_MNIST_01_FINE = dataclasses.replace(
     steepness=20.0,
     epochs=55,
 )
+# Twice the channels and dense units learn more of the training set. Images that
+# are moved cost capacity: half are left alone. The generalized cross-entropy
+# spends none on what is lost anyway: 9 epochs of it after 40: 78.0 for 77.7.
+FASHION_MNIST_01_LARGE = dataclasses.replace(
+    FASHION_MNIST_01_FINE,
+    filters=(32, 128),
+    dense=(1024,),
+    epsilon_reached=0.14,
+    q=0.7,
+    q_reached=0.3,
+    epochs=75,
+    decay_begins=0.15,
+    augmentation=(augment.RandomShift(1, share=0.5),),
+    augmented=0.84,
+)
+FASHION_MNIST_01_LARGE_STRIDED = dataclasses.replace(
+    FASHION_MNIST_01_LARGE,
+    filters=(64, 128),
+    kernel=4,
+    strides=(2, 2),
+    pooling=(1, 1),
+)
+# These go on from --initial-model.
+FASHION_MNIST_01_LARGE_LONGER, FASHION_MNIST_01_LARGE_STRIDED_LONGER = (
+    dataclasses.replace(
+        recipe,
+        epsilon_reached=0.0,
+        q_reached=0.0,
+        epochs=36,
+        learning_rate=(1e-3, 0.0),
+        decay_begins=0.0,
+        augmented=0.7,
+    )
+    for recipe in (FASHION_MNIST_01_LARGE, FASHION_MNIST_01_LARGE_STRIDED)
+)
 RECIPES = {
     "mnist_0.3_ibp": MNIST_03,
     "mnist_0.3_ibp_wide": MNIST_03_WIDE,
@@ -267,6 +305,12 @@ RECIPES = {
     "fashion_mnist_0.1_ibp_muon": FASHION_MNIST_01_MUON,
     "fashion_mnist_0.1_ibp_pooled": FASHION_MNIST_01_POOLED,
     "fashion_mnist_0.1_ibp_fine": FASHION_MNIST_01_FINE,
+    "fashion_mnist_0.1_ibp_large": FASHION_MNIST_01_LARGE,
+    "fashion_mnist_0.1_ibp_large_longer": FASHION_MNIST_01_LARGE_LONGER,
+    "fashion_mnist_0.1_ibp_large_strided": FASHION_MNIST_01_LARGE_STRIDED,
+    "fashion_mnist_0.1_ibp_large_strided_longer": (
+        FASHION_MNIST_01_LARGE_STRIDED_LONGER
+    ),
     "digits_ibp": dataclasses.replace(
         FASHION_MNIST_01,
         data="digits",

@@ -32,6 +32,17 @@ def test_pixels_far_from_a_threshold_are_known(recipes):
             np.testing.assert_allclose(compared, expected, atol=1e-5)
 
 
+def test_each_colour_is_compared(recipes):
+    recipe = dataclasses.replace(
+        recipes.RECIPES["digits_ibp"], thresholds=(0.2, 0.7), steepness=10.0
+    )
+    network = recipes.conv_net((8, 8, 3), 3, recipe)
+    first = keras.Model(network.inputs, network.layers[1].output)
+    pixels = np.broadcast_to([0.22, 0.5, 0.72], (1, 8, 8, 3))
+    expected = [0.7, 0.0, 1.0, 0.0, 1.0, 0.7]
+    np.testing.assert_allclose(first(pixels)[0, 4, 4], expected, atol=1e-5)
+
+
 def test_units_begin_with_few_inputs(recipes):
     kernel = np.abs(recipes.few_taps((3, 3, 16, 40), 3)).reshape(-1, 40)
     largest = -np.sort(-kernel, axis=0)
