@@ -281,6 +281,15 @@ FASHION_MNIST_01_LARGE_STRIDED = dataclasses.replace(
     strides=(2, 2),
     pooling=(1, 1),
 )
+FASHION_MNIST_01_LARGE_MIXED = dataclasses.replace(
+    FASHION_MNIST_01_LARGE, filters=(48, 128), strides=(1, 2), pooling=(2, 1)
+)
+# Other thresholds leave other pixels open: one more for a mean.
+FASHION_MNIST_01_LARGE_BETWEEN = dataclasses.replace(
+    FASHION_MNIST_01_LARGE_STRIDED,
+    thresholds=(0.13, 0.17, 0.27, 0.37, 0.47, 0.57, 0.67, 0.77, 0.87),
+    epochs=52,
+)
 # These go on from --initial-model.
 FASHION_MNIST_01_LARGE_LONGER, FASHION_MNIST_01_LARGE_STRIDED_LONGER = (
     dataclasses.replace(
@@ -307,6 +316,8 @@ RECIPES = {
     "fashion_mnist_0.1_ibp_fine": FASHION_MNIST_01_FINE,
     "fashion_mnist_0.1_ibp_large": FASHION_MNIST_01_LARGE,
     "fashion_mnist_0.1_ibp_large_longer": FASHION_MNIST_01_LARGE_LONGER,
+    "fashion_mnist_0.1_ibp_large_between": FASHION_MNIST_01_LARGE_BETWEEN,
+    "fashion_mnist_0.1_ibp_large_mixed": FASHION_MNIST_01_LARGE_MIXED,
     "fashion_mnist_0.1_ibp_large_strided": FASHION_MNIST_01_LARGE_STRIDED,
     "fashion_mnist_0.1_ibp_large_strided_longer": (
         FASHION_MNIST_01_LARGE_STRIDED_LONGER
